@@ -1,0 +1,106 @@
+package import KubeMachinery
+package import Primitives
+
+/// The life of one pod (one UID) on the node: what to do next, and what to tell the cluster.
+///
+///     syncing ──(deleted, removed, rejected, evicted, deadline, phase terminal)──▶ terminating
+///     terminating ──(no container runs, no sandbox is ready)──▶ terminated
+///     terminated ──(`released`: volumes and cgroup are gone)──▶ finished
+///
+/// A pod never goes back (`spec/05 §9.3`). The shell calls `sync` with a fresh observation after every event and every performed
+/// action, performs what it returns, and tells of failures with `failed` and of successes with `started`.
+package struct PodLifecycle: Sendable {
+    /// How far the pod has come on its way out.
+    package enum Stage: Sendable, Hashable { case syncing, terminating, terminated, finished }
+
+    /// Why a pod ends. The first reason counts, except that a removal overrides all others.
+    package enum Ending: Sendable, Hashable {
+        /// The object has a deletion timestamp.
+        case deleted
+        /// The object is gone from the cluster.
+        case removed
+        /// All containers have ended for good.
+        case completed
+        /// Refused, evicted or past its deadline: the phase becomes `Failed` with this reason and message.
+        case failed(reason: String, message: String)
+    }
+
+    /// The newest object of the cluster; its status is what the cluster is known to have.
+    package internal(set) var pod: PodView
+    package internal(set) var stage = Stage.syncing
+    package internal(set) var ending: Ending?
+    /// The newest status that was worked out, null before the first.
+    package internal(set) var status = JSONValue.null
+
+    var backoffs: [String: RestartBackoff] = [:]
+    var startFailures: [String: StartFailure] = [:]
+    /// The shortest grace asked for so far; only set while terminating.
+    var grace: Duration?
+    var graceOverride: Duration?
+    var disruption: JSONValue?
+    var sentStatus: JSONValue?
+    /// Uptime at which the active deadline passes, with the deadline it was worked out from.
+    var deadline: (allowed: Duration, at: Duration)?
+
+    package init(_ pod: KubeObject) {
+        self.pod = PodView(pod)
+        if self.pod.isDeleted { end(.deleted) }
+        if self.pod.isTerminal { end(.completed) }
+    }
+
+    /// Takes the newest object from the cluster.
+    package mutating func update(_ object: KubeObject) {
+        precondition(object.uid == pod.uid, "a pod with another UID is another pod: \(object.uid) instead of \(pod.uid)")
+        var object = object
+        for key in ["kubernetes.io/config.source", "kubernetes.io/config.seen", "kubernetes.io/config.hash"]
+        where object.metadata["annotations"].member(key) == nil {
+            if let kept = pod.object.metadata["annotations"].member(key) { object.metadata["annotations"][key] = kept }
+        }
+        if object.status != pod.object.status { sentStatus = nil }
+        pod.object = object
+        if pod.isDeleted { end(.deleted) }
+        if pod.isTerminal { end(.completed) }
+    }
+
+    /// The object is gone from the cluster: stop everything, delete nothing.
+    package mutating func remove() {
+        end(.removed)
+        ending = .removed
+    }
+
+    /// Admission refused the pod (`spec/05 §10.2`): no container of it is ever made.
+    package mutating func reject(_ refusal: AdmissionRefusal) {
+        end(.failed(reason: refusal.reason, message: "Pod was rejected: \(refusal.message)"))
+    }
+
+    /// Ends the pod for the node's sake. `grace` replaces every other grace period.
+    package mutating func evict(reason: String, message: String, grace: Duration, now: Moment) {
+        graceOverride = grace
+        disruption = PodConditions.condition(
+            "DisruptionTarget", true, reason: "TerminationByKubelet", message: message, transition: now.wall)
+        end(.failed(reason: reason, message: message))
+    }
+
+    /// A pod that runs although nothing asks for it: stopped with a grace of one second.
+    package mutating func orphan() {
+        graceOverride = .seconds(1)
+        remove()
+    }
+
+    mutating func end(_ cause: Ending) {
+        if ending == nil { ending = cause }
+        if stage == .syncing { stage = .terminating }
+    }
+
+    /// The container runs, or ran: an earlier failure is forgotten.
+    package mutating func started(_ container: String) { startFailures[container] = nil }
+
+    /// The container did not start; its status shows why until it does.
+    package mutating func failed(_ container: String, _ failure: StartFailure) { startFailures[container] = failure }
+
+    /// Volumes and cgroup are gone.
+    package mutating func released() { if stage == .terminated { stage = .finished } }
+
+    /// Whether a container of the pod may still run.
+    package var couldHaveRunningContainers: Bool { stage == .syncing || stage == .terminating }
+}

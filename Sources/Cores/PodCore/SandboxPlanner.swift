@@ -1,0 +1,113 @@
+import KubeMachinery
+import Primitives
+
+/// Makes the plan of a pod's sandbox (`spec/05 §12.2`).
+package enum SandboxPlanner {
+    /// Throws a failure with reason `CreatePodSandboxError` for what the node cannot do.
+    package static func plan(_ pod: PodView, attempt: UInt32, node: NodeFacts) throws(StartFailure) -> SandboxPlan {
+        if let handler = pod.spec["runtimeClassName"].string, !handler.isEmpty {
+            throw StartFailure(
+                reason: "CreatePodSandboxError",
+                message: "RuntimeClass \"\(handler)\" not found: this node knows no runtime classes, leave spec.runtimeClassName empty")
+        }
+        let security = pod.securityContext
+        var plan = SandboxPlan()
+        plan.podName = pod.name
+        plan.podNamespace = pod.namespace
+        plan.podUID = pod.uid
+        plan.attempt = attempt
+        plan.hostname = pod.usesHostNetwork ? "" : try HostnamePlan.hostname(pod, node: node)
+        plan.logDirectory = node.logDirectory(pod)
+        let resolver = ResolverPlan(pod, node: node)
+        plan.dnsServers = resolver.servers
+        plan.dnsSearches = resolver.searches
+        plan.dnsOptions = resolver.options
+        plan.ports = pod.containers.flatMap(\.portPlans)
+        plan.labels = pod.object.labels
+        plan.labels[ContainerLabel.podName] = pod.name
+        plan.labels[ContainerLabel.podNamespace] = pod.namespace
+        plan.labels[ContainerLabel.podUID] = pod.uid
+        plan.annotations = pod.object.annotations
+        plan.cgroupParent = pod.cgroupParent(node)
+        for sysctl in security["sysctls"].elements {
+            guard let name = sysctl["name"].string, let value = sysctl["value"].string else { continue }
+            plan.sysctls[SysctlRule.dotted(name)] = value
+        }
+        plan.namespaces = NamespacePlan(pod)
+        plan.isPrivileged = pod.allContainers.contains(where: \.isPrivileged)
+        plan.runAsUser = security["runAsUser"].int
+        plan.runAsGroup = security["runAsGroup"].int
+        plan.supplementalGroups = pod.supplementalGroups
+        plan.resources = ResourcePlan(sandboxOf: pod, node: node)
+        return plan
+    }
+}
+
+extension NamespacePlan {
+    /// The namespaces of a pod's sandbox and containers (`spec/05 §22.1`).
+    init(_ pod: PodView) {
+        self.init()
+        network = pod.usesHostNetwork ? .node : .pod
+        pid = pod.usesHostPID ? .node : pod.sharesProcessNamespace ? .pod : .container
+        ipc = pod.usesHostIPC ? .node : .pod
+    }
+}
+
+extension PodView {
+    /// fsGroup first, then what the pod adds.
+    var supplementalGroups: [Int64] {
+        var groups = securityContext["fsGroup"].int.map { [$0] } ?? []
+        groups += securityContext["supplementalGroups"].elements.compactMap(\.int)
+        return groups
+    }
+}
+
+extension ContainerView {
+    /// The ports that the container declares; what is out of range is left out.
+    package var portPlans: [PortPlan] {
+        ports.compactMap { port in
+            guard let number = port["containerPort"].int.flatMap(Int32.init(exactly:)) else { return nil }
+            let transport: PortPlan.TransportProtocol =
+                switch port["protocol"].string ?? "TCP" {
+                case "UDP": .udp
+                case "SCTP": .sctp
+                default: .tcp
+                }
+            return PortPlan(
+                transport: transport, containerPort: number, hostPort: port["hostPort"].int.flatMap(Int32.init(exactly:)) ?? 0,
+                hostIP: port["hostIP"].string ?? "")
+        }
+    }
+}
+
+/// Which kernel settings a pod may change (`spec/05 §10.6`).
+package enum SysctlRule {
+    static let safe: Set<String> = [
+        "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
+        "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports",
+    ]
+
+    /// The name with dots; in a name whose first separator is a dot, slashes stand for dots within a part.
+    static func dotted(_ name: String) -> String {
+        guard let first = name.first(where: { $0 == "." || $0 == "/" }), first == "/" else { return name }
+        return String(name.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
+    }
+
+    static func refusal(_ pod: PodView, node: NodeFacts) -> AdmissionRefusal? {
+        for sysctl in pod.securityContext["sysctls"].elements {
+            let name = dotted(sysctl["name"].string ?? "")
+            let isIPC = ["kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."].contains { name.hasPrefix($0) }
+            let isNetwork = name.hasPrefix("net.")
+            let isAllowed =
+                safe.contains(name)
+                || node.allowedUnsafeSysctls.contains { pattern in
+                    pattern.hasSuffix("*") ? name.hasPrefix(pattern.dropLast()) : name == dotted(pattern)
+                }
+            let why =
+                !isAllowed || !(isIPC || isNetwork)
+                ? "not allowlisted" : isNetwork && pod.usesHostNetwork ? "hostNetwork is set" : isIPC && pod.usesHostIPC ? "hostIPC is set" : nil
+            if let why { return AdmissionRefusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" \(why)") }
+        }
+        return nil
+    }
+}
