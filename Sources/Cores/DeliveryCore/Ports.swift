@@ -1,0 +1,60 @@
+package import EdgeMessages
+
+/// The way down as cloud controllers see it: CloudHub implements it.
+package protocol NodeDownlink: Sendable {
+    /// Hands a message (resource in wire form) to the session of a node.
+    ///
+    /// Object messages (`DeliveryClass.acknowledged`) are retried until the edge has acknowledged them; the newest version of
+    /// an object replaces an older one that waits. For a node without a session here nothing is kept: what the
+    /// node missed is worked out from its sync records when it connects.
+    func deliver(_ message: EdgeMessage, to node: String) async
+
+    /// The nodes with a live session here.
+    func connectedNodes() async -> [String]
+
+    /// Ends the session of a node, for one that was deleted.
+    func disconnect(_ node: String) async
+}
+
+/// The way up as CloudHub sees it: cloud controllers implement it.
+package protocol NodeUplink: Sendable {
+    /// Handles a request or report of a node and returns the answer, where the wire has one.
+    ///
+    /// Called concurrently for different resources, one after the other for the same resource of a node.
+    func handle(_ message: EdgeMessage, from node: String) async -> EdgeMessage?
+
+    /// A session of the node has begun.
+    func connected(_ node: String) async
+    func disconnected(_ node: String) async
+}
+
+/// The way up as the modules of the edge see it: EdgeHub implements it.
+package protocol CloudUplink: Sendable {
+    /// Sends a request and waits for the message with its id as parent. Throws `UplinkError`.
+    func request(_ message: EdgeMessage, timeout: Duration) async throws -> EdgeMessage
+
+    /// Sends a report. While the cloud is away the newest report for a resource waits, older ones are dropped.
+    func post(_ message: EdgeMessage) async
+
+    func isConnected() async -> Bool
+
+    /// The state now, then every change.
+    func connectivity() async -> AsyncStream<Bool>
+}
+
+/// The way down as EdgeHub sees it: MetaManager implements it.
+package protocol CloudDownlink: Sendable {
+    /// Makes a message of the cloud durable. EdgeHub acknowledges it after this returns, and never when it throws.
+    ///
+    /// Objects that answer a query (ConfigMaps, Secrets, volumes and claims) come here too, as an `update`, before the request returns.
+    /// Such an answer may overtake a change: of two versions of the same UID the newer stays.
+    func apply(_ message: EdgeMessage) async throws
+}
+
+/// Why a request had no answer.
+package enum UplinkError: Error, Sendable, Hashable {
+    case notConnected
+    case timedOut
+    /// The connection broke before the answer came.
+    case connectionLost
+}
