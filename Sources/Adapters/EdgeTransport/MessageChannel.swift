@@ -1,0 +1,29 @@
+/// One open WebSocket as its user sees it: whole messages in and out, in order (`spec/01 §3.2`).
+package protocol MessageChannel: Sendable {
+    /// Sends one text message; returns when the socket has taken it, which is the backpressure. Throws `TransportError`.
+    func send(_ payload: [UInt8]) async throws
+
+    /// Whole messages (fragments joined), text or binary; ends when the connection does, with `TransportError` where it broke.
+    ///
+    /// To be iterated once.
+    func messages() -> AsyncThrowingStream<[UInt8], any Error>
+
+    /// Closes with a reason for the peer. Safe to call more than once.
+    func close(_ reason: String) async
+}
+
+/// Why a connection could not be made or was lost.
+package struct TransportError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable { case unreachable, tls, handshake, timedOut, messageTooLarge, closed, protocolViolation }
+
+    package var code: Code
+    package var message: String
+
+    package init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+    package var isRetryable: Bool { code != .tls }
+}

@@ -1,0 +1,36 @@
+package import HTTPServing
+
+/// A `MessageChannel` over a WebSocket, client or server side.
+struct WebSocketMessageChannel: MessageChannel {
+    let connection: WebSocketConnection
+
+    func send(_ payload: [UInt8]) async throws {
+        do {
+            try await connection.send(payload)
+        } catch let error as HTTPServingError {
+            throw TransportError(error)
+        }
+    }
+
+    func messages() -> AsyncThrowingStream<[UInt8], any Error> {
+        // Pulled message by message: what is not read stays in the bounded queue of the connection, then in the peer.
+        AsyncThrowingStream {
+            do {
+                return try await connection.receive()
+            } catch let error as HTTPServingError {
+                throw TransportError(error)
+            }
+        }
+    }
+
+    func close(_ reason: String) async { await connection.close(reason: reason) }
+}
+
+extension HTTPResponse {
+    /// Answers an upgrade request with a message channel; the connection closes when the closure returns.
+    package static func messageChannel(
+        _ configuration: WebSocketConnection.Configuration = .init(), _ serve: @escaping @Sendable (any MessageChannel) async -> Void
+    ) -> HTTPResponse {
+        .webSocket(configuration) { await serve(WebSocketMessageChannel(connection: $0)) }
+    }
+}
