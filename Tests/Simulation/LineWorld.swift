@@ -1,0 +1,202 @@
+import DeliveryCore
+import EdgeMessages
+import EdgeTesting
+import KubeMachinery
+import Primitives
+
+/// A cloud, an edge, the API behind the cloud, the store of the edge and the network between them, driven by one seed.
+///
+/// Everything but the two sessions is a model: controllers that hand objects down in order, a loop that compares sync records
+/// every five seconds, a record store that fails, an edge store that loses what it has not synced.
+struct LineWorld {
+    enum Event {
+        case deliver(connection: Int, to: VirtualNetwork.End, bytes: [UInt8])
+        case closed(connection: Int, at: VirtualNetwork.End)
+        case sent(connection: Int, from: VirtualNetwork.End)
+        case cloudTimer(connection: Int)
+        case edgeTimer
+        case connect(epoch: UInt64, life: Int)
+        case established(connection: Int, epoch: UInt64, life: Int)
+        case recordDone(connection: Int, SyncRecordCommand)
+        case controller(ObjectChange, ModelObject, life: Int)
+        case compareRecords(life: Int)
+        case answer(connection: Int, EdgeMessage)
+        case synced(ModelDelivery, life: Int)
+        case mutate
+        case disturb
+        case ask
+        case cloudStarts
+        case edgeStarts
+    }
+
+    static let node = "edge-1"
+    let seed: UInt64
+    var generator: SeededGenerator
+    var queue = EventQueue<Event>(now: .seconds(100))
+    var network: VirtualNetwork
+    var violations: [String] = []
+    var history: [String] = []
+    var eventCount = 0
+    /// Until then the world is disturbed; afterwards it heals.
+    let calmFrom: Duration
+    /// By then both sides have to agree.
+    let end: Duration
+
+    // The API.
+    var objects: [String: ModelObject] = [:]
+    var revision: UInt64 = 1
+    var deletedUIDs: Set<String> = []
+    var records: [String: ModelRecord] = [:]
+    var apiFailureRate = 0.0
+
+    // The cloud.
+    var cloudLife = 0
+    var isCloudUp = true
+    var table = SessionTable(limit: 1)
+    var sessions: [Int: NodeSession] = [:]
+    var live: Int?
+    var cloudTimers: [Int: Duration] = [:]
+    var controllerTime: Duration = .zero
+
+    // The edge.
+    var edgeLife = 0
+    var isEdgeUp = true
+    var edge: EdgeSession
+    var edgeConnection: Int?
+    var edgeTimer: Duration?
+    var stored: [String: ModelObject] = [:]
+    var durable: [String: ModelObject] = [:]
+    var lanes = LineWorld.newLanes()
+    var applyFailureRate = 0.0
+    var openRequests: Set<String> = []
+    var answeredRequests = 0
+    var failedRequests = 0
+
+    static func newLanes() -> KeyedLanes<String, ModelDelivery> { KeyedLanes(concurrency: 4, capacity: 200) }
+
+    init(seed: UInt64) {
+        self.seed = seed
+        var generator = SeededGenerator(seed: seed)
+        network = VirtualNetwork(delay: 0.001...Double.random(in: 0.01...1.5, using: &generator))
+        calmFrom = .seconds(100) + .seconds(Double.random(in: 20...80, using: &generator))
+        end = calmFrom + .seconds(400)
+        edge = EdgeSession(now: Moment(wall: Timestamp(seconds: 0), uptime: .seconds(100)))
+        self.generator = generator
+    }
+
+    var now: Moment { Moment(wall: Timestamp(seconds: 1_717_000_000) + queue.now, uptime: queue.now) }
+    var isCalm: Bool { queue.now >= calmFrom }
+
+    mutating func chance(_ share: Double) -> Bool { Double.random(in: 0..<1, using: &generator) < share }
+    mutating func after(_ range: ClosedRange<Double>) -> Duration { queue.now + .seconds(Double.random(in: range, using: &generator)) }
+    mutating func freshID() -> String { UniqueID.next(using: &generator) }
+    /// Keeps a line of what happened, for the text of a failure; the last ones only.
+    mutating func note(_ text: String) {
+        history.append("\(queue.now - .seconds(100)): \(text)")
+        if history.count > 25 { history.removeFirst() }
+    }
+    mutating func violate(_ text: String) { violations.append("at \(queue.now - .seconds(100)): \(text)") }
+
+    /// Runs to the end, or until both sides agree in peace; what is wrong stands in `violations`.
+    mutating func run() {
+        perform(edge.start(now: now))
+        queue.schedule(at: queue.now, .compareRecords(life: cloudLife))
+        queue.schedule(at: queue.now, .mutate)
+        queue.schedule(at: after(1...10), .disturb)
+        queue.schedule(at: queue.now, .ask)
+        armEdge()
+        while violations.isEmpty, let event = queue.next() {
+            eventCount += 1
+            if eventCount > 200_000 { violate("more than 200,000 events: something spins") }
+            if queue.now > end { break }
+            handle(event)
+            checkBounds()
+            if isCalm, eventCount.isMultiple(of: 50), difference() == nil { break }
+        }
+        guard violations.isEmpty else { return }
+        if let difference = difference() { violate("no agreement 400 s after the last disturbance: \(difference)") }
+    }
+
+    private mutating func handle(_ event: Event) {
+        switch event {
+        case .deliver(let connection, .cloud, let bytes): cloudReceives(bytes, connection)
+        case .deliver(let connection, .edge, let bytes): edgeReceives(bytes, connection)
+        case .closed(let connection, .cloud): cloudLoses(connection)
+        case .closed(let connection, .edge): edgeLoses(connection)
+        case .sent(let connection, .cloud):
+            sessions[connection]?.sendFinished()
+            pumpCloud(connection)
+        case .sent(let connection, .edge):
+            guard connection == edgeConnection else { return }
+            edge.sendFinished(epoch: edge.epoch)
+            pumpEdge()
+            armEdge()
+        case .cloudTimer(let connection): cloudTimerFires(connection)
+        case .edgeTimer: edgeTimerFires()
+        case .connect(let epoch, let life): connect(epoch: epoch, life: life)
+        case .established(let connection, let epoch, let life): established(connection, epoch: epoch, life: life)
+        case .recordDone(let connection, let command): performRecord(command, connection)
+        case .controller(let change, let object, let life): if life == cloudLife, isCloudUp { handDown(change, object) }
+        case .compareRecords(let life): compareRecords(life: life)
+        case .answer(let connection, let request): answer(request, connection)
+        case .synced(let delivery, let life): synced(delivery, life: life)
+        case .mutate: mutate()
+        case .disturb: disturb()
+        case .ask: ask()
+        case .cloudStarts: cloudStarts()
+        case .edgeStarts: edgeStarts()
+        }
+    }
+}
+
+/// An object of the API, small.
+struct ModelObject: Hashable {
+    var kind: String
+    var name: String
+    var uid: String
+    var version: UInt64
+    /// The version at which it was made.
+    var created: UInt64
+    var isDeleting = false
+    /// Whether the edge got it as an answer.
+    var isAnswer = false
+
+    var path: String { "default/\(kind.lowercased())/\(name)" }
+
+    var object: KubeObject {
+        var object = KubeObject(apiVersion: "v1", kind: kind, namespace: "default", name: name)
+        object.uid = uid
+        object.resourceVersion = String(version)
+        object.json["data"]["created"] = .integer(Int64(created))
+        if isDeleting { object.metadata["deletionTimestamp"] = "2024-06-01T10:00:00Z" }
+        return object
+    }
+
+    init(kind: String, name: String, uid: String, version: UInt64) {
+        self.kind = kind
+        self.name = name
+        self.uid = uid
+        self.version = version
+        created = version
+    }
+
+    init?(_ message: EdgeMessage) {
+        let object = KubeObject(message.content)
+        guard !object.uid.isEmpty else { return nil }
+        self.init(kind: object.kind, name: object.name, uid: object.uid, version: object.version)
+        created = UInt64(object.json["data"]["created"].int ?? 0)
+        isDeleting = object.deletionTimestamp != nil
+    }
+}
+
+/// A sync record of the API.
+struct ModelRecord {
+    var key: SyncRecordKey
+    var version: UInt64
+}
+
+/// A message that the edge is making durable.
+struct ModelDelivery {
+    var id: String
+    var message: EdgeMessage
+}
