@@ -1,0 +1,81 @@
+package import DeliveryCore
+package import EdgeMessages
+package import EdgeTransport
+package import KubeMachinery
+package import Logging
+package import Primitives
+
+/// The cloud's end of the line: one session for each connected node.
+package actor CloudHub: NodeDownlink {
+    package struct Configuration: Sendable {
+        package var session = NodeSession.Configuration()
+        /// Nodes that may be connected at once (`modules.cloudHub.nodeLimit`).
+        package var nodeLimit = 500
+        /// What a node that asks for the CA of the Kubernetes API gets, as PEM (`spec/01 §5.8`).
+        package var kubernetesCA = ""
+
+        package init() {}
+    }
+
+    private let configuration: Configuration
+    private let records: SyncRecordKeeper
+    private let clock: any MomentSource
+    private let logger: Logger
+    private var uplinks: [UpstreamRoute: any NodeUplink]
+    private var table: SessionTable
+    private var connections: [String: NodeConnection] = [:]
+
+    /// `api` keeps the sync records; `uplinks` are the controllers that handle what nodes say.
+    package init(
+        api: any KubeAPI, uplinks: [UpstreamRoute: any NodeUplink] = [:], clock: any MomentSource = SystemClock(),
+        configuration: Configuration = Configuration(), logger: Logger
+    ) {
+        self.configuration = configuration
+        self.clock = clock
+        self.logger = logger
+        self.uplinks = uplinks
+        records = SyncRecordKeeper(api: api)
+        table = SessionTable(limit: configuration.nodeLimit)
+    }
+
+    /// Sends what nodes say on a route to a controller; to be called before the first session.
+    package func route(_ route: UpstreamRoute, to uplink: any NodeUplink) { uplinks[route] = uplink }
+
+    /// Whether a session of the node would be served now: the listener asks before it upgrades (`spec/01` D-16, D-63).
+    package func admits(_ node: String) -> Bool { table.admits(node) }
+
+    /// Runs the session of a node until its connection ends or a newer one takes its place.
+    package func serve(_ channel: any MessageChannel, node: String, project: String, remote: String) async {
+        var logger = logger
+        logger[metadataKey: "node"] = "\(node)"
+        logger[metadataKey: "remote"] = "\(remote)"
+        guard case .admitted(let epoch, _) = table.open(node) else {
+            logger.warning("node refused, the limit of connected nodes is reached", metadata: ["limit": "\(configuration.nodeLimit)"])
+            await channel.close("too many nodes")
+            return
+        }
+        let announced = Array(uplinks.values)
+        let connection = NodeConnection(
+            core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
+            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: records, clock: clock, logger: logger)
+        let replaced = connections.updateValue(connection, forKey: node)
+        logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
+        await replaced?.finish(.replaced)
+        let reason = await connection.run()
+        logger.info("node disconnected", metadata: ["epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
+        guard table.close(node, epoch: epoch) else { return }
+        connections[node] = nil
+        for uplink in announced { await uplink.disconnected(node) }
+    }
+
+    package func deliver(_ message: EdgeMessage, to node: String) async { await connections[node]?.deliver(message) }
+
+    package func connectedNodes() -> [String] { table.nodes }
+
+    package func disconnect(_ node: String) async { await connections[node]?.finish(.nodeDeleted) }
+
+    /// Ends all sessions: their `serve` calls return.
+    package func stop() async {
+        for connection in Array(connections.values) { await connection.finish(.stopped) }
+    }
+}

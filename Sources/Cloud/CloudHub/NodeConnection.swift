@@ -1,0 +1,173 @@
+import DeliveryCore
+import EdgeMessages
+import EdgeTransport
+import Logging
+import Primitives
+
+/// Runs one `NodeSession` over one connection: reads, sends, keeps the time, and performs the directives.
+actor NodeConnection {
+    /// What runs beside the loops; bounded by the session's record commands and by the lanes.
+    private enum Work: Sendable {
+        case record(SyncRecordCommand)
+        case handle(EdgeMessage, UpstreamRoute)
+    }
+
+    private var core: NodeSession
+    private let node: String
+    private let channel: any MessageChannel
+    private let uplinks: [UpstreamRoute: any NodeUplink]
+    private let kubernetesCA: String
+    private let records: SyncRecordKeeper
+    private let clock: any MomentSource
+    private let logger: Logger
+    private let senderSignal = Signal()
+    private let timerSignal = Signal()
+    private var timerDeadline: Duration?
+    private let work: AsyncStream<Work>
+    private let workFeed: AsyncStream<Work>.Continuation
+    /// Requests of the same resource wait for each other; when a node floods, what does not fit is dropped and the node asks again.
+    private var lanes = KeyedLanes<String, (EdgeMessage, UpstreamRoute)>(concurrency: 16, capacity: 1024)
+
+    init(
+        core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String,
+        records: SyncRecordKeeper, clock: any MomentSource, logger: Logger
+    ) {
+        self.core = core
+        node = core.node
+        self.channel = channel
+        self.uplinks = uplinks
+        self.kubernetesCA = kubernetesCA
+        self.records = records
+        self.clock = clock
+        self.logger = logger
+        (work, workFeed) = AsyncStream.makeStream()
+    }
+
+    /// Serves until the session is over, and says why it is.
+    func run() async -> NodeSessionEnd {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.read() }
+            group.addTask { await self.send() }
+            group.addTask { await self.keepTime() }
+            for uplink in uplinks.values { group.addTask { await uplink.connected(self.node) } }
+            for await item in work { group.addTask { await self.perform(item) } }
+            // Here the session is over, or the whole server stops.
+            finish(.stopped)
+            await channel.close(core.ending?.rawValue ?? "")
+            group.cancelAll()
+        }
+        return core.ending ?? .stopped
+    }
+
+    func finish(_ reason: NodeSessionEnd) { perform(core.finish(reason)) }
+
+    func deliver(_ message: EdgeMessage) { perform(core.deliver(message, now: clock.now())) }
+
+    // MARK: - Loops
+
+    private func read() async {
+        do {
+            for try await payload in channel.messages() { receive(payload) }
+        } catch {
+            logger.debug("connection broke", metadata: ["cause": "\(error)"])
+        }
+        finish(.connectionLost)
+    }
+
+    private func receive(_ payload: [UInt8]) {
+        do {
+            perform(core.received(try EdgeMessage(wire: payload), now: clock.now()))
+        } catch {
+            logger.warning("message dropped, it cannot be read", metadata: ["cause": "\(error)", "bytes": "\(payload.count)"])
+        }
+    }
+
+    private func send() async {
+        while core.ending == nil, !Task.isCancelled {
+            guard let message = core.nextMessage(now: clock.now()) else {
+                await senderSignal.wait()
+                continue
+            }
+            timerSignal.set()
+            do {
+                try await channel.send(message.wire)
+                core.sendFinished()
+            } catch {
+                logger.debug("message not sent", metadata: ["resource": "\(message.route.resource)", "cause": "\(error)"])
+                finish(.sendFailed)
+            }
+        }
+    }
+
+    private func keepTime() async {
+        while !Task.isCancelled, let deadline = core.nextDeadline {
+            timerDeadline = deadline
+            await timerSignal.wait(until: deadline, clock: clock)
+            timerDeadline = nil
+            perform(core.timerFired(now: clock.now()))
+        }
+    }
+
+    // MARK: - Directives
+
+    private func perform(_ directives: [NodeSessionDirective]) {
+        for directive in directives {
+            switch directive {
+            case .record(let command): workFeed.yield(.record(command))
+            case .handle(let message, let route): enqueue(message, route)
+            case .note(let note): log(note)
+            case .end: workFeed.finish()
+            }
+        }
+        if core.hasMessage || core.ending != nil { senderSignal.set() }
+        if let timerDeadline, core.nextDeadline.map({ $0 < timerDeadline }) ?? true { timerSignal.set() }
+    }
+
+    private func enqueue(_ message: EdgeMessage, _ route: UpstreamRoute) {
+        guard lanes.add((message, route), key: message.route.resource) else {
+            logger.warning("message dropped, the node sends faster than it is served", metadata: ["resource": "\(message.route.resource)"])
+            return
+        }
+        startHandlers()
+    }
+
+    private func startHandlers() {
+        while let (_, element) = lanes.next() { workFeed.yield(.handle(element.0, element.1)) }
+    }
+
+    private func perform(_ item: Work) async {
+        switch item {
+        case .record(let command):
+            let (outcome, cause) = await records.perform(command)
+            if let cause {
+                logger.warning("sync record not written", metadata: ["record": "\(command.key.name)", "cause": "\(cause)"])
+            }
+            perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
+        case .handle(let message, let route):
+            if let answer = await answer(message, route) { deliver(answer) }
+            lanes.finish(message.route.resource)
+            startHandlers()
+        }
+    }
+
+    private func answer(_ message: EdgeMessage, _ route: UpstreamRoute) async -> EdgeMessage? {
+        if route == .kubernetesCA { return message.reply(.string(kubernetesCA), source: EdgeSource.cloudHub) }
+        guard let uplink = uplinks[route] else {
+            logger.debug("message dropped, nobody handles it", metadata: ["resource": "\(message.route.resource)", "route": "\(route)"])
+            return nil
+        }
+        return await uplink.handle(message, from: node)
+    }
+
+    private func log(_ note: NodeSessionNote) {
+        switch note {
+        case .unknownAcknowledgement(let id): logger.trace("acknowledgement of nothing that waits", metadata: ["id": "\(id)"])
+        case .edgeFailure(let text): logger.warning("the edge reports a failure", metadata: ["cause": "\(text)"])
+        case .forgedSource(let source): logger.warning("message dropped, it speaks for the cloud", metadata: ["source": "\(source)"])
+        case .withoutVersion(let resource): logger.error("object dropped, it has no version", metadata: ["resource": "\(resource)"])
+        case .onceOverflow(let resource): logger.warning("oldest message dropped, the queue is full", metadata: ["resource": "\(resource)"])
+        case .unacknowledged(let resource): logger.warning("object put off, the edge does not acknowledge it", metadata: ["resource": "\(resource)"])
+        case .recordFailed(let name): logger.debug("sync record put off", metadata: ["record": "\(name)"])
+        }
+    }
+}
