@@ -1,0 +1,204 @@
+import Glibc
+import Logging
+import Primitives
+import Synchronization
+import Testing
+import Trust
+
+@testable import EdgeHub
+
+/// A clock on which every wait takes no time, up to a limit; later ones last until they are cancelled.
+private final class JumpingClock: MomentSource {
+    private let state: Mutex<(moment: Moment, limit: Duration)>
+
+    init(limit: Duration) {
+        state = Mutex((Moment(wall: Timestamp(seconds: 1_717_000_000), uptime: .seconds(1000)), .seconds(1000) + limit))
+    }
+
+    func now() -> Moment { state.withLock(\.moment) }
+
+    func wait(until deadline: Duration) async throws {
+        try Task.checkCancellation()
+        let isReached = state.withLock { state in
+            guard deadline <= state.limit else { return false }
+            if deadline > state.moment.uptime {
+                state.moment.wall = state.moment.wall + (deadline - state.moment.uptime)
+                state.moment.uptime = deadline
+            }
+            return true
+        }
+        if isReached { return await Task.yield() }
+        let (nothing, source) = AsyncStream.makeStream(of: Never.self)
+        for await _ in nothing {}
+        withExtendedLifetime(source) {}
+        try Task.checkCancellation()
+    }
+}
+
+/// A certificate service without a network. What it is told to say first comes before its proper answers.
+private final class FakeService: Sendable {
+    struct Seen: Sendable {
+        let path: String
+        let token: String?
+        let hasIdentity: Bool
+        let isVerified: Bool
+    }
+
+    let authority: CertificateAuthority
+    private let clock: any MomentSource
+    private let lifetime: Duration
+    private let state = Mutex<(seen: [Seen], first: [CertificateReply])>(([], []))
+
+    init(clock: any MomentSource, lifetime: Duration) throws {
+        self.clock = clock
+        self.lifetime = lifetime
+        authority = try CertificateAuthority(now: clock.now().wall)
+    }
+
+    var seen: [Seen] { state.withLock(\.seen) }
+
+    func sayFirst(_ replies: [CertificateReply]) { state.withLock { $0.first = replies } }
+
+    func answer(_ exchange: CertificateExchange) throws -> CertificateReply {
+        let headers = Dictionary(exchange.headers.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+        var isVerified = false
+        if case .authority(let der) = exchange.peer { isVerified = der == authority.certificate }
+        let first = state.withLock { state -> CertificateReply? in
+            state.seen.append(
+                Seen(path: exchange.path, token: headers["Authorization"], hasIdentity: exchange.identity != nil, isVerified: isVerified))
+            return state.first.isEmpty ? nil : state.first.removeFirst()
+        }
+        if let first { return first }
+        if exchange.path == "/ca.crt" { return CertificateReply(status: 200, body: authority.certificate) }
+        let node = headers["NodeName"] ?? ""
+        let request = try SigningRequest(der: exchange.body)
+        try request.checkSubject(node: node)
+        return CertificateReply(
+            status: 200, body: try authority.issue(.node(node, lifetime: lifetime), for: request, now: clock.now().wall))
+    }
+}
+
+@Suite("The certificate application", .timeLimit(.minutes(1)))
+struct CertificateApplicationTests {
+    private let folder = "/tmp/certificate-application-\(UniqueID.next())"
+    private let lifetime = Duration.seconds(1000)
+
+    private var files: CertificateFiles {
+        CertificateFiles(authority: folder + "/rootCA.crt", certificate: folder + "/server.crt", key: folder + "/server.key")
+    }
+
+    private func remove() {
+        for name in ["rootCA.crt", "server.crt", "server.key", "server.crt.new", "token"] { unlink(folder + "/" + name) }
+        rmdir(folder)
+    }
+
+    /// Runs an application until `until` is content with it; returns what it holds then.
+    private func run(
+        _ service: FakeService, _ clock: JumpingClock, token: String?, renewals: Int = 0
+    ) async throws -> CertificateFiles.Content {
+        var configuration = CertificateApplication.Configuration(nodeName: "edge-1", files: files, token: Redacted(token ?? ""))
+        configuration.tokenFile = folder + "/token"
+        let application = CertificateApplication(configuration, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
+            try service.answer($0)
+        }
+        let (events, renewed) = AsyncStream.makeStream(of: Void.self)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await application.run { renewed.yield() } }
+            var content = try await application.current()
+            var iterator = events.makeAsyncIterator()
+            for _ in 0..<renewals {
+                await iterator.next()
+                content = try await application.current()
+            }
+            group.cancelAll()
+            return content
+        }
+    }
+
+    private func token(_ authority: CertificateAuthority, _ clock: JumpingClock) -> String {
+        JoinToken(authority: authority, expiry: clock.now().wall + .seconds(86400)).text.exposed
+    }
+
+    @Test("pins the CA with the token, asks for a certificate over verified TLS, and keeps all of it")
+    func join() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(600))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let content = try await run(service, clock, token: token(service.authority, clock))
+        #expect(content.authority == service.authority.certificate)
+        #expect(service.seen.map(\.path) == ["/ca.crt", "/edge.crt"])
+        #expect(service.seen.map(\.isVerified) == [false, true])
+        #expect(service.seen[0].token == nil)
+        #expect(service.seen[1].token?.hasPrefix("Bearer eyJ") == true)
+        let stored = try files.load()
+        #expect(stored.pair.certificate == content.pair.certificate)
+        // A second start needs nobody.
+        let again = try await run(service, clock, token: nil)
+        #expect(again.pair.certificate == content.pair.certificate)
+        #expect(service.seen.count == 2)
+    }
+
+    @Test("takes the token of the file before the configured one, without its line end")
+    func tokenFile() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(600))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        try DurableFile.write(token(service.authority, clock) + "\n", to: folder + "/token", mode: 0o640)
+        _ = try await run(service, clock, token: "not.a.good.token")
+        #expect(service.seen.count == 2)
+    }
+
+    @Test("tries again after refusals, empty answers and rubbish, and writes nothing of them")
+    func retries() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(600))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let root = CertificateReply(status: 200, body: service.authority.certificate)
+        let foreign = try CertificateAuthority(now: clock.now().wall)
+        service.sayFirst([
+            CertificateReply(status: 503, body: []), CertificateReply(status: 200, body: foreign.certificate),
+            root, CertificateReply(status: 200, body: []), root, CertificateReply(status: 200, body: [1, 2, 3]),
+            root, CertificateReply(status: 400, body: Array("Invalid authorization token".utf8)),
+            root, CertificateReply(status: 200, body: try foreign.issue(.node("edge-1", lifetime: lifetime), now: clock.now().wall).certificate),
+        ])
+        let content = try await run(service, clock, token: token(service.authority, clock))
+        #expect(content.authority == service.authority.certificate)
+        #expect(service.seen.count == 12)
+    }
+
+    @Test("applies anew where the stored certificate has ended, is another node's or does not match its key")
+    func unusable() async throws {
+        let clock = JumpingClock(limit: .seconds(600))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let now = clock.now().wall
+        let ended = try service.authority.issue(.node("edge-1", lifetime: .seconds(10)), now: now + .seconds(-20))
+        let other = try service.authority.issue(.node("edge-2", lifetime: lifetime), now: now)
+        for (index, pair) in [ended, other].enumerated() {
+            defer { remove() }
+            try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: pair))
+            let content = try await run(service, clock, token: token(service.authority, clock))
+            #expect(content.pair.certificate != pair.certificate)
+            #expect(service.seen.count == 2 * (index + 1))
+        }
+        defer { remove() }
+        try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: other))
+        try DurableFile.write(SigningKey().pem.exposed, to: files.key, mode: 0o600)
+        _ = try await run(service, clock, token: token(service.authority, clock))
+        #expect(service.seen.count == 6)
+    }
+
+    @Test("renews in time with the certificate alone, and tells the hub")
+    func rotation() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(1500))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let begin = clock.now().wall
+        let content = try await run(service, clock, token: token(service.authority, clock), renewals: 1)
+        #expect(service.seen.count == 3)
+        #expect(service.seen[2].path == "/edge.crt" && service.seen[2].hasIdentity && service.seen[2].token == nil && service.seen[2].isVerified)
+        let facts = try CertificateFacts(der: content.pair.certificate)
+        #expect(facts.notBefore >= begin + .seconds(700) && facts.notBefore < begin + .seconds(901))
+        let stored = try files.load()
+        #expect(stored.pair.certificate == content.pair.certificate)
+    }
+}
