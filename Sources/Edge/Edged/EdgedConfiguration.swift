@@ -1,0 +1,48 @@
+package import Primitives
+
+/// The settings of `modules.edged` that the kubelet acts on (`spec/05 §2`).
+package struct EdgedConfiguration: Sendable {
+    package var nodeName: String
+    /// What the node is registered with besides the usual labels.
+    package var nodeLabels: [String: String] = [:]
+    package var taints: [JSONValue] = []
+    package var isSchedulable = true
+    package var registersNode = true
+    /// `nodeIP`; found out where it is empty.
+    package var nodeAddress = ""
+    package var rootDirectory = "/var/lib/edged"
+    package var podLogDirectory = "/var/log/pods"
+    package var containerLogDirectory = "/var/log/containers"
+    package var clusterDomain = "cluster.local"
+    package var clusterDNS: [String] = []
+    /// `resolvConf`; empty for none.
+    package var resolverFile = "/etc/resolv.conf"
+    package var maximumPods: Int64 = 110
+    package var podRange = ""
+    package var podProcessLimit: Int64 = -1
+    package var cgroupRoot = "/"
+    package var usesSystemdCgroups = false
+    package var enforcesCPUQuota = true
+    package var usesDefaultSeccompProfile = false
+    package var allowedUnsafeSysctls: [String] = []
+    package var keepsTerminatedPodVolumes = false
+    /// The port of the node's HTTP server as the cloud is told.
+    package var serverPort: Int64 = 10350
+    package var statusInterval = Duration.seconds(10)
+    package var statusReportInterval = Duration.seconds(300)
+    package var leaseDuration = Duration.seconds(40)
+    /// How often a pod is looked at although nothing happened.
+    package var syncInterval = Duration.seconds(60)
+    /// How often the runtime's lists are compared with what is known.
+    package var relistInterval = Duration.seconds(1)
+    /// `v1.28.6-kubeedge-v1.17.0`.
+    package var kubeletVersion = "v1.28.6-kubeedge-v1.17.0"
+    /// What `evictionHard` keeps back of memory, bytes, and of the node's file system, in hundredths.
+    package var evictionMemory: Int64 = 100 << 20
+    package var evictionStorageShare: Int64 = 10
+    /// Where containers find the Kubernetes API (`METASERVER_DUMMY_IP` and `…_PORT`).
+    package var kubernetesServiceHost: String?
+    package var kubernetesServicePort: String?
+
+    package init(nodeName: String) { self.nodeName = nodeName }
+}

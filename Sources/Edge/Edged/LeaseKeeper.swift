@@ -1,0 +1,62 @@
+import KubeMachinery
+import Logging
+import PodCore
+import Primitives
+
+/// Keeps the node's lease fresh, so that the cluster knows the node lives (`spec/05 §5.4`).
+///
+/// Nothing is sent before the node's UID is known. A lease that is gone is made again, and may mean that the node is gone too.
+actor LeaseKeeper {
+    private let name: String
+    private let duration: Duration
+    private let backend: any KubeletBackend
+    private let clock: any MomentSource
+    private let logger: Logger
+    private var lease: KubeObject?
+
+    init(_ configuration: EdgedConfiguration, backend: any KubeletBackend, clock: any MomentSource, logger: Logger) {
+        name = configuration.nodeName
+        duration = configuration.leaseDuration
+        self.backend = backend
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Renews the lease every quarter of its duration.
+    func run(_ node: NodeKeeper) async throws {
+        var retry = Backoff(initial: .milliseconds(100), limit: .seconds(7))
+        while true {
+            guard let uid = await node.uid else {
+                try await clock.wait(until: clock.now().uptime + .milliseconds(250))
+                continue
+            }
+            do {
+                try await renew(owner: uid)
+                retry.reset()
+                try await clock.wait(until: clock.now().uptime + duration * 0.25 * Double.random(in: 1...1.04))
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                logger.debug("lease not renewed", metadata: ["error": "\(error)"])
+                if (error as? KubeStatus)?.isNotFound == true { await node.suspectLoss() }
+                lease = nil
+                try await clock.wait(until: clock.now().uptime + retry.next())
+            }
+        }
+    }
+
+    private func renew(owner uid: String) async throws {
+        let seconds = duration.components.seconds
+        if lease == nil {
+            do { lease = try await backend.lease() } catch let status as KubeStatus where status.isNotFound {
+                logger.debug("lease is made", metadata: ["node": "\(name)"])
+            }
+        }
+        if let known = lease {
+            lease = try await backend.updateLease(
+                NodeLease.renewed(known, node: name, nodeUID: uid, durationSeconds: seconds, now: clock.now().wall))
+        } else if let fresh = NodeLease.new(node: name, nodeUID: uid, durationSeconds: seconds, now: clock.now().wall) {
+            lease = try await backend.createLease(fresh)
+        }
+    }
+}

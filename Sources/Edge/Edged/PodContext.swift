@@ -1,0 +1,32 @@
+import ContainerRuntime
+import Logging
+import PodCore
+import Primitives
+
+/// What every pod of the node shares.
+struct PodContext: Sendable {
+    let configuration: EdgedConfiguration
+    let runtime: any RuntimeInterface
+    let backend: any KubeletBackend
+    let clock: any MomentSource
+    let node: NodeState
+    let images: ImageStore
+    let cgroups: PodCgroups
+    let handlers: any HandlerNetwork
+    let logger: Logger
+    /// Everything below `rootDirectory` and the pods' logs: nothing else on this machine is ever removed.
+    let root: OwnDirectory
+    let logs: OwnDirectory
+}
+
+/// What is known of the node, for plans and status.
+actor NodeState {
+    private(set) var facts: NodeFacts
+    /// Why pods with an address of their own cannot be made now; nil where they can.
+    private(set) var networkProblem: String?
+
+    init(_ facts: NodeFacts) { self.facts = facts }
+
+    func update(_ change: @Sendable (inout NodeFacts) -> Void) { change(&facts) }
+    func setNetworkProblem(_ problem: String?) { networkProblem = problem }
+}

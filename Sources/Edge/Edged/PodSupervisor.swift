@@ -1,0 +1,258 @@
+import ContainerRuntime
+import KubeMachinery
+import Logging
+import PodCore
+import Primitives
+
+/// All pods of the node: one worker each, one turn at a time for each, and one wheel that wakes those that are due.
+///
+/// A pod at rest costs a dictionary entry: no task, no timer. Turns of different pods run side by side, so a pod that hangs
+/// holds up nobody else. The runtime's lists are read once a relist interval and compared with what each pod saw last.
+actor PodSupervisor {
+    /// What the supervisor knows of a worker between its turns.
+    private struct Entry {
+        let worker: PodWorker
+        /// Uptime of the next turn when nothing happens before; nil while a turn runs.
+        var due: Duration?
+        var isBusy = false
+        /// Something happened during the turn: another one follows at once.
+        var isDirty = false
+        /// What the runtime had of the pod when it was last looked at.
+        var fingerprint: Int?
+        var references: Set<ConfigurationChange> = []
+        /// A pod with the same UID that came after this one had been given up; it starts once this one is gone.
+        var successor: KubeObject?
+        var probesDue: Duration?
+        var isProbing = false
+    }
+
+    private let context: PodContext
+    private var entries: [String: Entry] = [:]
+    private var ready: [String] = []
+    private var readyProbes: [String] = []
+    private var hasSeenPods = false
+    private let signals: AsyncStream<Void>
+    private let signal: AsyncStream<Void>.Continuation
+    private(set) var lastRelist: Duration?
+    private var sweptAt: Duration?
+
+    private var clock: any MomentSource { context.clock }
+    private var logger: Logger { context.logger }
+
+    init(_ context: PodContext) {
+        self.context = context
+        // One pending signal is enough: whoever hears it takes everything that is ready.
+        (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await self.followPods() }
+            group.addTask { await self.followConfiguration() }
+            group.addTask { try await self.turnWheel() }
+            for await _ in signals {
+                for uid in takeReady() { group.addTask { await self.takeTurn(uid) } }
+                for uid in takeReadyProbes() { group.addTask { await self.probe(uid) } }
+            }
+            group.cancelAll()
+        }
+        try Task.checkCancellation()
+    }
+
+    // MARK: - Turns
+
+    private func takeReady() -> [String] {
+        defer { ready = [] }
+        for uid in ready {
+            entries[uid]?.isBusy = true
+            entries[uid]?.isDirty = false
+            entries[uid]?.due = nil
+        }
+        return ready
+    }
+
+    private func takeTurn(_ uid: String) async {
+        guard let worker = entries[uid]?.worker else { return }
+        let outcome = await worker.turn(await context.node.facts)
+        guard var entry = entries[uid] else { return }
+        entry.isBusy = false
+        entry.fingerprint = outcome.fingerprint
+        if outcome.isGone {
+            entries[uid] = nil
+            if let successor = entry.successor { await take(successor) }
+            return
+        }
+        entry.due = outcome.wakeUp
+        entry.probesDue = outcome.probesDue
+        entries[uid] = entry
+        if entry.isDirty { wake(uid) }
+        if outcome.probesDue != nil { wakeProbes(uid) }
+    }
+
+    // MARK: - Probes
+
+    private func takeReadyProbes() -> [String] {
+        defer { readyProbes = [] }
+        for uid in readyProbes {
+            entries[uid]?.isProbing = true
+            entries[uid]?.probesDue = nil
+        }
+        return readyProbes
+    }
+
+    private func wakeProbes(_ uid: String) {
+        guard let entry = entries[uid], !entry.isProbing, !readyProbes.contains(uid) else { return }
+        readyProbes.append(uid)
+        signal.yield()
+    }
+
+    private func probe(_ uid: String) async {
+        guard let worker = entries[uid]?.worker else { return }
+        let round = await worker.runProbes()
+        entries[uid]?.isProbing = false
+        entries[uid]?.probesDue = round.due
+        if round.hasChanged { wake(uid) }
+    }
+
+    /// The pod gets a turn now, or right after the one that runs.
+    private func wake(_ uid: String) {
+        guard let entry = entries[uid] else { return }
+        if entry.isBusy {
+            entries[uid]?.isDirty = true
+        } else if !ready.contains(uid) {
+            ready.append(uid)
+            signal.yield()
+        }
+    }
+
+    // MARK: - What the cluster wants
+
+    private func followPods() async {
+        for await change in await context.backend.pods() { await accept(change) }
+    }
+
+    private func accept(_ change: PodChange) async {
+        switch change {
+        case .set(let pods):
+            for pod in pods { await take(pod) }
+            let wanted = Set(pods.map(\.uid))
+            for uid in entries.keys where !wanted.contains(uid) { await dismiss(uid) }
+            hasSeenPods = true
+        case .upsert(let pod): await take(pod)
+        case .remove(let key, let uid):
+            for (other, entry) in entries where other == uid || (uid.isEmpty && entry.worker.key == key) { await dismiss(other) }
+        }
+    }
+
+    private func take(_ pod: KubeObject) async {
+        guard !pod.uid.isEmpty, pod.spec["nodeName"].string == context.configuration.nodeName else { return }
+        if let entry = entries[pod.uid] {
+            entries[pod.uid]?.references = Self.references(pod)
+            switch await entry.worker.update(pod) {
+            case .unchanged: break
+            case .changed: wake(pod.uid)
+            case .tooLate: entries[pod.uid]?.successor = pod
+            }
+            return
+        }
+        // The same name with another UID: the earlier pod is gone.
+        for (uid, entry) in entries where entry.worker.key == pod.key { await dismiss(uid) }
+        let worker = PodWorker(pod, context)
+        entries[pod.uid] = Entry(worker: worker, references: Self.references(pod))
+        if let refusal = await refusal(of: pod) { await worker.reject(refusal) }
+        wake(pod.uid)
+    }
+
+    /// The configMaps and secrets that a pod is made from.
+    private static func references(_ pod: KubeObject) -> Set<ConfigurationChange> {
+        let view = PodView(pod)
+        return Set(
+            view.allObjects.map { reference in
+                let key = ObjectKey(namespace: view.namespace, name: reference.name)
+                return reference.kind == .configMap ? .configMap(key) : .secret(key)
+            })
+    }
+
+    private func dismiss(_ uid: String) async {
+        entries[uid]?.successor = nil
+        guard let entry = entries[uid] else { return }
+        await entry.worker.remove()
+        wake(uid)
+    }
+
+    private func followConfiguration() async {
+        for await change in await context.backend.configurationChanges() {
+            for (uid, entry) in entries where entry.references.contains(change) {
+                await entry.worker.configurationChanged()
+                wake(uid)
+            }
+        }
+    }
+
+    // MARK: - What the runtime has
+
+    /// Ticks once a relist interval: reads the lists, wakes who is due.
+    private func turnWheel() async throws {
+        var next = clock.now().uptime
+        while true {
+            await relist()
+            let now = clock.now().uptime
+            for (uid, entry) in entries {
+                if let due = entry.due, due <= now { wake(uid) }
+                if let due = entry.probesDue, due <= now { wakeProbes(uid) }
+            }
+            next = max(next + context.configuration.relistInterval, now)
+            try await clock.wait(until: next)
+        }
+    }
+
+    private func relist() async {
+        do {
+            let sandboxes = try await context.runtime.sandboxes(ofPod: nil)
+            let containers = try await context.runtime.containers(ofPod: nil)
+            lastRelist = clock.now().uptime
+            compare(RuntimeList(sandboxes: sandboxes, containers: containers))
+        } catch {
+            logger.debug("runtime lists not read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func compare(_ list: RuntimeList) {
+        for (uid, entry) in entries where !entry.isBusy {
+            if let seen = entry.fingerprint, seen != list.fingerprints[uid, default: 0] { wake(uid) }
+        }
+        guard hasSeenPods else { return }
+        for uid in list.fingerprints.keys where entries[uid] == nil {
+            guard let pod = list.pod(uid) else { continue }
+            logger.info("pod runs that nobody wants", metadata: ["pod": "\(pod.key)", "uid": "\(uid)"])
+            entries[uid] = Entry(worker: PodWorker(orphan: pod, context))
+            wake(uid)
+        }
+        sweep(known: Set(entries.keys).union(list.fingerprints.keys))
+    }
+
+    /// Takes away what pods left behind that went while the agent was away: at the start, then every five minutes.
+    private func sweep(known: Set<String>) {
+        let now = clock.now().uptime
+        if let sweptAt, now - sweptAt < .seconds(300) { return }
+        sweptAt = now
+        Leftovers(context).remove(known: known)
+    }
+
+    // MARK: - Admission
+
+    /// Whether the node takes a pod that is new here (`spec/05 §10`). One that it has started before is never refused.
+    private func refusal(of pod: KubeObject) async -> AdmissionRefusal? {
+        let view = PodView(pod)
+        guard pod.status["startTime"].isNull, !view.isDeleted, !view.isTerminal else { return nil }
+        var others: [PodView] = []
+        for entry in entries.values where entry.worker.key != pod.key {
+            let (other, isActive) = await entry.worker.admissionView
+            if isActive { others.append(other) }
+        }
+        return PodAdmission.refusal(view, among: others, node: await context.node.facts)
+    }
+
+    /// How many pods there are, and how many of them are in a turn.
+    var counts: (pods: Int, busy: Int) { (entries.count, entries.values.count { $0.isBusy }) }
+}

@@ -1,0 +1,171 @@
+import ContainerRuntime
+import KubeMachinery
+import Logging
+import PodCore
+import Primitives
+
+extension PodWorker {
+    /// Performs one step in the order of its parts; returns false where something did not start and another try must wait.
+    func perform(_ actions: PodActions, _ observation: PodObservation, _ node: NodeFacts) async throws -> Bool {
+        if let kill = actions.podKill { try await stop(kill, observation) }
+        if !actions.kills.isEmpty { try await stop(actions.kills, observation) }
+        for id in actions.removals { try await context.runtime.removeContainer(id) }
+        guard actions.sandboxAttempt != nil || !actions.starts.isEmpty else { return true }
+
+        let sandbox: SandboxPlan
+        let state: SandboxState
+        do {
+            if let attempt = actions.sandboxAttempt {
+                sandbox = try plan(attempt: attempt, node)
+                state = try await makeSandbox(sandbox, node)
+            } else if let newest = observation.sandboxes.first {
+                sandbox = try plan(attempt: newest.attempt, node)
+                state = newest
+            } else {
+                return false
+            }
+        } catch let failure as EdgedFailure where failure.code == .volume {
+            logger.info("pod waits for its volumes", metadata: ["pod": "\(key)", "error": "\(failure)"])
+            return false
+        }
+        return try await start(actions.starts, in: state, sandbox, node)
+    }
+
+    private func start(_ starts: [ContainerStart], in state: SandboxState, _ sandbox: SandboxPlan, _ node: NodeFacts) async throws -> Bool {
+        var isWhole = true
+        for start in starts {
+            guard let container = pod.container(named: start.name) else { continue }
+            do {
+                try await run(container, start, in: state, sandbox, node)
+                lifecycle.started(start.name)
+            } catch let failure as StartFailure {
+                isWhole = false
+                lifecycle.failed(start.name, failure)
+                logger.warning(
+                    "container not started",
+                    metadata: ["pod": "\(key)", "container": "\(start.name)", "reason": "\(failure.reason)", "error": "\(failure.message)"])
+                if start.kind == .initialization { break }
+            }
+        }
+        return isWhole
+    }
+
+    // MARK: - Stopping
+
+    /// Stops all containers side by side, then the sandboxes.
+    private func stop(_ kill: PodKill, _ observation: PodObservation) async throws {
+        try await stop(kill.containers, observation)
+        for id in kill.sandboxes { try await context.runtime.stopSandbox(id) }
+    }
+
+    private func stop(_ kills: [ContainerKill], _ observation: PodObservation) async throws {
+        guard kills.count > 1 else {
+            if let kill = kills.first { try await stop(kill, observation) }
+            return
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for kill in kills { group.addTask { try await self.stop(kill, observation) } }
+            try await group.waitForAll()
+        }
+    }
+
+    private func stop(_ kill: ContainerKill, _ observation: PodObservation) async throws {
+        logger.info("container stops", metadata: ["pod": "\(key)", "container": "\(kill.name)", "cause": "\(kill.message)"])
+        var used = Duration.zero
+        if kill.grace > .zero, let hook = pod.container(named: kill.name)?.preStop {
+            let start = context.clock.now().uptime
+            await runHook(hook, "PreStopHook", of: kill.name, kill.id, addresses: addresses(observation), timeout: kill.grace)
+            used = context.clock.now().uptime - start
+        }
+        try await context.runtime.stopContainer(kill.id, grace: StopBudget.stopTimeout(grace: kill.grace, used: used))
+    }
+
+    private func addresses(_ observation: PodObservation) -> [String] { observation.sandboxes.first?.addresses ?? [] }
+
+    /// Runs a hook; a failure is logged and told, and stops nothing by itself.
+    @discardableResult
+    func runHook(
+        _ hook: JSONValue, _ kind: String, of container: String, _ id: String, addresses: [String], timeout: Duration?
+    ) async -> EdgedFailure? {
+        do {
+            try await HandlerRunner(context: context, pod: pod, addresses: addresses)
+                .run(hook, inContainer: id, named: container, timeout: timeout)
+            return nil
+        } catch {
+            let failure = error as? EdgedFailure ?? EdgedFailure(code: .hook, message: "\(error)")
+            logger.warning(
+                "container hook failed", metadata: ["pod": "\(key)", "container": "\(container)", "hook": "\(kind)", "error": "\(failure)"])
+            return failure
+        }
+    }
+
+    // MARK: - The sandbox
+
+    /// Prepares the disk and runs the sandbox; returns it with its addresses.
+    private func makeSandbox(_ plan: SandboxPlan, _ node: NodeFacts) async throws -> SandboxState {
+        if !pod.usesHostNetwork, let problem = await context.node.networkProblem {
+            throw EdgedFailure(code: .network, message: "network is not ready: \(problem)")
+        }
+        makeDirectories(node)
+        context.cgroups.make(plan.cgroupParent, plan.resources ?? ResourcePlan(), maximumProcesses: context.configuration.podProcessLimit)
+        try await mountVolumes(node)
+        let id: String
+        do {
+            id = try await context.runtime.runSandbox(plan)
+        } catch let failure as RuntimeFailure {
+            throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(failure.message)")
+        }
+        let state = try await context.runtime.sandbox(id)
+        knownSandboxes[id] = state
+        logger.info("pod sandbox runs", metadata: ["pod": "\(key)", "sandbox": "\(id)", "addresses": "\(state.addresses.joined(separator: ","))"])
+        return state
+    }
+
+    // MARK: - A container
+
+    private func run(
+        _ container: ContainerView, _ start: ContainerStart, in sandbox: SandboxState, _ sandboxPlan: SandboxPlan, _ node: NodeFacts
+    ) async throws {
+        try await mountVolumes(node)
+        let image = try await ensureImage(container, sandboxPlan)
+        let attempt = start.attempt ?? nextAttemptFromLogs(container.name, node)
+        let plan = try await plan(container, attempt: attempt, image: image, sandbox: sandbox, node)
+        let id: String
+        do {
+            id = try await context.runtime.createContainer(plan, inSandbox: sandbox.id, sandboxPlan)
+        } catch let failure as RuntimeFailure {
+            throw StartFailure.create(failure.message)
+        }
+        do {
+            try await context.runtime.startContainer(id)
+        } catch let failure as RuntimeFailure {
+            throw StartFailure.run(failure.message)
+        }
+        logger.info("container runs", metadata: ["pod": "\(key)", "container": "\(container.name)", "id": "\(id)"])
+        linkLog(container.name, id: id, logFile: "\(sandboxPlan.logDirectory)/\(plan.logPath)")
+        guard let hook = container.postStart else { return }
+        if let failure = await runHook(hook, "PostStartHook", of: container.name, id, addresses: sandbox.addresses, timeout: nil) {
+            try await context.runtime.stopContainer(id, grace: pod.terminationGrace ?? StopBudget.minimum)
+            throw StartFailure(reason: "PostStartHookError", message: failure.message)
+        }
+    }
+
+    /// Asks the backend for objects; what it does not know to exist stays out, and a failed read is a reason to wait.
+    func objects(_ references: Set<ObjectReference>) async throws(StartFailure) -> PodObjects {
+        var objects = PodObjects()
+        for reference in references.sorted() {
+            let key = ObjectKey(namespace: pod.namespace, name: reference.name)
+            do {
+                switch reference.kind {
+                case .configMap: objects[reference] = try await context.backend.configMap(key)
+                case .secret: objects[reference] = try await context.backend.secret(key)
+                }
+            } catch let status as KubeStatus where status.isNotFound {
+                continue
+            } catch {
+                throw .configuration("\(reference) cannot be read now: \(error)")
+            }
+        }
+        return objects
+    }
+}

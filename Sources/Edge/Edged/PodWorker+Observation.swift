@@ -1,0 +1,108 @@
+import ContainerRuntime
+import PodCore
+import Primitives
+
+extension PodWorker {
+    /// What the runtime has of the pod. States that cannot have changed since the last look are not asked for again.
+    func observe() async throws -> PodObservation {
+        var sandboxes = try await context.runtime.sandboxes(ofPod: uid)
+        let listed = try await context.runtime.containers(ofPod: uid)
+        fingerprint = RuntimeList(sandboxes: sandboxes, containers: listed).fingerprints[uid, default: 0]
+        sandboxes.sort { ($0.createdAt, $0.attempt) > ($1.createdAt, $1.attempt) }
+        if let newest = sandboxes.first { sandboxes[0] = try await state(of: newest) ?? newest }
+        var containers: [ContainerState] = []
+        for container in listed { if let state = try await state(of: container) { containers.append(state) } }
+        let present = Set(listed.map(\.id))
+        for id in knownContainers.keys where !present.contains(id) {
+            knownContainers[id] = nil
+            probes.forget(id)
+        }
+        let standing = Set(sandboxes.map(\.id))
+        for id in knownSandboxes.keys where !standing.contains(id) { knownSandboxes[id] = nil }
+        return PodObservation(sandboxes: sandboxes, containers: containers)
+    }
+
+    private func state(of sandbox: SandboxState) async throws -> SandboxState? {
+        if let known = knownSandboxes[sandbox.id], known.isReady == sandbox.isReady { return known }
+        do {
+            let state = try await context.runtime.sandbox(sandbox.id)
+            knownSandboxes[sandbox.id] = state
+            return state
+        } catch let failure as RuntimeFailure where failure.code == .notFound {
+            return nil
+        }
+    }
+
+    private func state(of container: ContainerState) async throws -> ContainerState? {
+        if let known = knownContainers[container.id], known.phase == container.phase { return known }
+        do {
+            var state = try await context.runtime.container(container.id)
+            state.sandboxID = container.sandboxID
+            if state.phase == .exited { state.message += lastWords(state) }
+            knownContainers[container.id] = state
+            return state
+        } catch let failure as RuntimeFailure where failure.code == .notFound {
+            return nil
+        }
+    }
+
+    /// What the container left in its termination file, or where it may, at the end of its log (`spec/05 §15.13`).
+    private func lastWords(_ container: ContainerState) -> String {
+        let path = container.annotations[ContainerAnnotation.terminationMessagePath] ?? ""
+        var message = ""
+        if !path.isEmpty, let mount = container.mounts.first(where: { $0.containerPath == path }), mount.hostPath.hasPrefix(context.root.path + "/") {
+            message = HostFiles.read(mount.hostPath, limit: 4096).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        let fallsBack = container.annotations[ContainerAnnotation.terminationMessagePolicy] == "FallbackToLogsOnError"
+        guard message.isEmpty, fallsBack, container.exitCode != 0, container.logPath.hasPrefix(context.logs.path + "/") else { return message }
+        return logTail(container.logPath)
+    }
+
+    /// The last 80 lines or 2048 bytes of what a CRI log holds.
+    private func logTail(_ path: String) -> String {
+        guard let bytes = HostFiles.readTail(path, limit: 16384) else { return "" }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: true)
+        // Each line has the form `<time> <stream> <tags> <content>`.
+        let contents = lines.suffix(80).compactMap { line -> Substring? in
+            let fields = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            return fields.count == 4 ? fields[3] : nil
+        }
+        return String(decoding: Array(contents.map { $0 + "\n" }.joined().utf8.suffix(2048)), as: UTF8.self)
+    }
+
+    /// Removes what has ended and is not needed for the status: older copies of containers, sandboxes without containers.
+    func removeDead(_ observation: PodObservation) async {
+        var seen: Set<String> = []
+        var gone: Set<String> = []
+        for container in observation.containers where container.phase == .exited || container.phase == .created {
+            if seen.insert(container.name).inserted { continue }
+            gone.insert(container.id)
+            await tolerating { try await self.context.runtime.removeContainer(container.id) }
+        }
+        for sandbox in observation.sandboxes.dropFirst() where !sandbox.isReady {
+            guard !observation.containers.contains(where: { $0.sandboxID == sandbox.id && !gone.contains($0.id) }) else { continue }
+            await tolerating {
+                try await self.context.runtime.stopSandbox(sandbox.id)
+                try await self.context.runtime.removeSandbox(sandbox.id)
+            }
+        }
+    }
+
+    private func tolerating(_ body: () async throws -> Void) async {
+        do { try await body() } catch { logger.debug("dead container or sandbox not removed", metadata: ["pod": "\(key)", "error": "\(error)"]) }
+    }
+
+    /// Removes the pod from the runtime and from the disk.
+    func leaveNoTrace(_ observation: PodObservation, _ node: NodeFacts) async throws {
+        for container in observation.containers {
+            try await context.runtime.removeContainer(container.id)
+        }
+        for sandbox in observation.sandboxes {
+            try await context.runtime.stopSandbox(sandbox.id)
+            try await context.runtime.removeSandbox(sandbox.id)
+        }
+        fingerprint = 0
+        await context.images.forget(podUID: uid)
+        removeFiles()
+    }
+}
