@@ -1,0 +1,127 @@
+import ContainerRuntime
+import DeliveryCore
+import EdgeHub
+import EdgeTransport
+import Edged
+import KubeMachinery
+package import Logging
+import MetaManager
+import NIOPosix
+import ObjectStore
+import Primitives
+import Supervision
+import Trust
+
+/// edgecore put together: the store, the line to the cloud, the memory and the kubelet, under one supervisor.
+package struct EdgeCore: Sendable {
+    private let configuration: EdgeCoreConfiguration
+    private let makeLogger: @Sendable (String) -> Logger
+
+    /// `makeLogger` gives each module a logger of its own name.
+    package init(configuration: EdgeCoreConfiguration, makeLogger: @escaping @Sendable (String) -> Logger) {
+        self.configuration = configuration
+        self.makeLogger = makeLogger
+    }
+
+    /// Runs until `stop` yields. Pods run on afterwards, and the next start adopts them.
+    package func run(stop: AsyncStream<Int32>) async throws {
+        let clock = SystemClock()
+        var storage = ObjectStore.Configuration(path: configuration.databasePath)
+        // The edge resumes no watch from history, and its objects are few.
+        storage.historyLength = 0
+        storage.cacheKilobytes = 256
+        storage.replacesDamagedFile = true
+        let store = try ObjectStore(storage, logger: makeLogger("store"))
+
+        let certificates = try certificateApplication(clock)
+        let relay = DownlinkRelay()
+        let hub = EdgeHub(
+            connect: try connector(certificates), downlink: relay, clock: clock, configuration: sessionConfiguration,
+            logger: makeLogger("edgehub"))
+        var memory = MetaManager.Configuration(nodeName: configuration.edged.nodeName)
+        memory.writeTimeout = configuration.remoteQueryTimeout
+        let manager = MetaManager(configuration: memory, store: store, uplink: hub, clock: clock, logger: makeLogger("metamanager"))
+        relay.set(manager)
+
+        var modules = [Module("metamanager") { try await manager.run() }]
+        if configuration.edgeHub.isEnabled {
+            modules.append(
+                Module("certificates") { try await certificates.run { await hub.reconnect("the certificate was renewed") } })
+            modules.append(Module("edgehub") { try await hub.run() })
+        }
+        if configuration.edged.isEnabled { modules += try kubelet(manager, clock) }
+        let policy: RestartPolicy = configuration.featureGates.isEnabled(.moduleRestart) ? .always : .never
+        try await Supervisor(modules: modules, policy: policy, clock: clock, logger: makeLogger("supervisor")).run(stop: stop)
+    }
+
+    // MARK: - The line
+
+    private var sessionConfiguration: EdgeSession.Configuration {
+        var session = EdgeSession.Configuration()
+        session.heartbeat = configuration.edgeHub.heartbeat
+        session.messagesPerSecond = Double(configuration.edgeHub.messagesPerSecond)
+        session.messageBurst = Double(configuration.edgeHub.messageBurst)
+        return session
+    }
+
+    private func certificateApplication(_ clock: SystemClock) throws -> CertificateApplication {
+        let hub = configuration.edgeHub
+        var application = CertificateApplication.Configuration(
+            nodeName: configuration.edged.nodeName,
+            files: CertificateFiles(authority: hub.authorityFile, certificate: hub.certificateFile, key: hub.privateKeyFile),
+            token: hub.token)
+        application.rotates = hub.rotatesCertificates
+        guard let server = PeerAddress(hub.httpServer) else {
+            throw ConfigurationError(problems: [.invalid("httpServer", hub.httpServer, "must be https://host:port")])
+        }
+        return CertificateApplication(application, clock: clock, logger: makeLogger("certificates")) { question in
+            let trust: ServerTrust =
+                switch question.peer {
+                case .unverified: .unverified
+                case .authority(let der): .pinned(authority: der)
+                }
+            var exchange = HTTPSExchange(to: server.at(question.path), trust: trust, identity: question.identity.map(Self.identity))
+            for (name, value) in question.headers { exchange.headers[name] = value }
+            exchange.body = question.body
+            let answer = try await exchange.send()
+            return CertificateReply(status: answer.status, body: answer.body)
+        }
+    }
+
+    private static func identity(_ pair: KeyPair) -> ClientIdentity {
+        ClientIdentity(certificate: pair.certificate, privateKey: pair.key.der)
+    }
+
+    /// Opens the message connection with whatever certificate is current (`spec/01 §3.1`).
+    private func connector(_ certificates: CertificateApplication) throws -> EdgeHub.Connect {
+        let hub = configuration.edgeHub
+        let node = configuration.edged.nodeName
+        guard let server = hub.webSocketServer else {
+            throw ConfigurationError(problems: [.required("websocket.server", "must be host:port of cloudcore")])
+        }
+        let address = PeerAddress(host: server.host, port: server.port, path: "/\(hub.projectID)/\(node)/events")
+        var settings = WebSocketClient.Configuration()
+        settings.handshakeTime = hub.handshakeTimeout
+        settings.connection.writeTime = hub.writeDeadline
+        return { [settings] in
+            let content = try await certificates.current()
+            return try await WebSocketClient.connect(
+                to: address, headers: [("Node_id", node), ("Project_id", hub.projectID), ("Connectionuse", "msg")],
+                authority: content.authority, identity: Self.identity(content.pair), configuration: settings)
+        }
+    }
+
+    // MARK: - The kubelet
+
+    private func kubelet(_ manager: MetaManager, _ clock: SystemClock) throws -> [Module] {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let edged = configuration.edged
+        let runtime = try CRIRuntime(
+            endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"),
+            logger: makeLogger("runtime"))
+        let kubelet = try Edged(
+            EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), clock: clock,
+            logger: makeLogger("edged"))
+        return [Module("runtime") { try await runtime.run() }, Module("edged") { try await kubelet.run() }]
+    }
+}

@@ -1,0 +1,33 @@
+import Edged
+import Primitives
+
+extension EdgedConfiguration {
+    /// The kubelet's settings from `modules.edged` of the file.
+    init(_ edged: EdgeCoreConfiguration.Edged) {
+        let kubelet = edged.kubelet
+        self.init(nodeName: edged.nodeName)
+        nodeLabels = edged.nodeLabels
+        taints = edged.taints
+        registersNode = edged.registersNode
+        nodeAddress = edged.nodeIP
+        rootDirectory = edged.rootDirectory
+        podLogDirectory = kubelet.text("podLogsDir")
+        clusterDomain = kubelet.text("clusterDomain")
+        clusterDNS = kubelet.texts("clusterDNS")
+        resolverFile = kubelet.text("resolvConf")
+        maximumPods = Int64(kubelet.int("maxPods"))
+        podRange = kubelet.text("podCIDR")
+        podProcessLimit = Int64(kubelet.int("podPidsLimit"))
+        cgroupRoot = kubelet.text("cgroupRoot").isEmpty ? "/" : kubelet.text("cgroupRoot")
+        usesSystemdCgroups = kubelet.text("cgroupDriver") == "systemd"
+        enforcesCPUQuota = kubelet.bool("cpuCFSQuota")
+        usesDefaultSeccompProfile = kubelet.bool("seccompDefault")
+        allowedUnsafeSysctls = kubelet.texts("allowedUnsafeSysctls")
+        serverPort = Int64(kubelet.int("readOnlyPort"))
+        statusInterval = kubelet.duration("nodeStatusUpdateFrequency")
+        statusReportInterval = kubelet.duration("nodeStatusReportFrequency")
+        leaseDuration = kubelet.seconds("nodeLeaseDurationSeconds")
+        syncInterval = kubelet.duration("syncFrequency")
+        kubeletVersion = "v1.28.6-kubeedge-\(EdgeCoreConfiguration.version)"
+    }
+}
