@@ -1,0 +1,58 @@
+# Two commands do everything: `make up` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+SWIFT ?= swift
+# What `make up` runs: `release` (what users get) or `debug` (builds in half the time).
+CONFIG ?= release
+ARGS ?=
+STAMPS := .build/stamps
+.DEFAULT_GOAL := help
+
+.PHONY: help up down build test check format bench sim clean deps test-deps
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: build  ## installs what is missing, builds, starts everything on one machine, runs a pod on the edge node
+	@.build/$(CONFIG)/kubeedge up $(ARGS)
+
+down:  ## stops and cleans what `make up` made
+	@.build/$(CONFIG)/kubeedge down $(ARGS)
+
+build: deps  ## builds the programs
+	@scripts/step "building the programs ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product kubeedge
+	@scripts/step "building cloudcore ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product cloudcore
+	@scripts/step "building edgecore ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product edgecore
+
+test: test-deps  ## installs what is missing, builds, runs every test
+	@scripts/step "building the tests" $(SWIFT) build --build-tests
+	@$(SWIFT) test --skip-build --disable-xctest $(ARGS)
+
+check: deps  ## formatting, house rules, warnings as errors
+	@scripts/step "formatting" $(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Testing Tests
+	@scripts/step "building tidy" env ROOMS=TidyRules,tidy $(SWIFT) build --scratch-path .build/tidy --product tidy
+	@.build/tidy/debug/tidy .
+
+format:  ## formats every file
+	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Testing Tests
+
+bench: build  ## the benchmarks with their tables
+	@Benchmarks/run $(ARGS)
+
+sim: test-deps  ## the simulation over a range of seeds: make sim SEEDS=10000 FROM=0
+	@SIM_SEEDS=$(or $(SEEDS),1000) SIM_FROM=$(or $(FROM),0) ROOMS=Simulation $(SWIFT) test --disable-xctest --filter Simulation
+
+deps: $(STAMPS)/packages
+
+test-deps: deps $(STAMPS)/test-packages
+
+$(STAMPS)/packages: scripts/install-packages
+	@scripts/install-packages libsqlite3-dev libyaml-dev containerd runc containernetworking-plugins busybox-static iproute2 iptables
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/test-packages: scripts/install-packages
+	@scripts/install-packages sqlite3 kubectl python3-venv
+	@scripts/python-client .build/python
+	@mkdir -p $(@D) && touch $@
+
+clean:  ## removes what was built
+	@rm -rf .build
