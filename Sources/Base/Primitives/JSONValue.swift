@@ -180,6 +180,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Ex
     package init(booleanLiteral value: Bool) { self = .bool(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }
     package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// `nil` inside a literal is `null`. Beware: `condition ? nil : JSONValue(x)` is a `JSONValue` too, not an optional that is empty.
     package init(nilLiteral: ()) { self = .null }
 
     /// A repeated key keeps its first place and its last value.

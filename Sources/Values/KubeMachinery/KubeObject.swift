@@ -61,15 +61,15 @@ extension KubeObject {
     }
     package var labels: [String: String] {
         get { metadata["labels"].stringMap }
-        set { metadata.setMember("labels", newValue.isEmpty ? nil : JSONValue(newValue)) }
+        set { metadata.setMember("labels", newValue.isEmpty ? JSONValue?.none : .some(JSONValue(newValue))) }
     }
     package var annotations: [String: String] {
         get { metadata["annotations"].stringMap }
-        set { metadata.setMember("annotations", newValue.isEmpty ? nil : JSONValue(newValue)) }
+        set { metadata.setMember("annotations", newValue.isEmpty ? JSONValue?.none : .some(JSONValue(newValue))) }
     }
     package var finalizers: [String] {
         get { metadata["finalizers"].strings }
-        set { metadata.setMember("finalizers", newValue.isEmpty ? nil : JSONValue(newValue)) }
+        set { metadata.setMember("finalizers", newValue.isEmpty ? JSONValue?.none : .some(JSONValue(newValue))) }
     }
     package var creationTimestamp: Timestamp? { metadata["creationTimestamp"].string.flatMap(Timestamp.init(rfc3339:)) }
     package var deletionTimestamp: Timestamp? { metadata["deletionTimestamp"].string.flatMap(Timestamp.init(rfc3339:)) }
