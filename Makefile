@@ -4,6 +4,8 @@ SWIFT ?= swift
 # What `make up` runs: `release` (what users get) or `debug` (builds in half the time).
 CONFIG ?= release
 ARGS ?=
+# Programs for users carry Swift's own libraries in them: nothing has to be installed beside.
+BUILD := $(SWIFT) build -c $(CONFIG) $(if $(filter release,$(CONFIG)),--static-swift-stdlib)
 STAMPS := .build/stamps
 .DEFAULT_GOAL := help
 
@@ -19,9 +21,9 @@ down:  ## stops and cleans what `make up` made
 	@.build/$(CONFIG)/kubeedge down $(ARGS)
 
 build: deps  ## builds the programs
-	@scripts/step "building the programs ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product kubeedge
-	@scripts/step "building cloudcore ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product cloudcore
-	@scripts/step "building edgecore ($(CONFIG))" $(SWIFT) build -c $(CONFIG) --product edgecore
+	@scripts/step "building the programs ($(CONFIG))" $(BUILD) --product kubeedge
+	@scripts/step "building cloudcore ($(CONFIG))" $(BUILD) --product cloudcore
+	@scripts/step "building edgecore ($(CONFIG))" $(BUILD) --product edgecore
 
 test: test-deps  ## installs what is missing, builds, runs every test
 	@scripts/step "building the tests" $(SWIFT) build --build-tests
