@@ -102,4 +102,14 @@ struct WatchTests {
             #expect(await lines.next()?["object"]["columnDefinitions"].elements.isEmpty == true)
         }
     }
+    @Test("a row's age is that of the moment it is sent")
+    func ages() async throws {
+        let api = try await ServerFixture()
+        let answer = await api.send("GET", "\(Self.maps)?watch=true", accept: "application/json;as=Table;v=v1;g=meta.k8s.io")
+        try await WatchReader.run(answer) { lines in
+            api.clock.advance(.seconds(60))
+            try await api.succeed("POST", Self.maps, ServerFixture.configMap("late"))
+            #expect(await lines.next()?["object"]["rows"].elements.first?["cells"].elements.last == "0s")
+        }
+    }
 }

@@ -13,23 +13,26 @@ package struct Edged: Sendable {
 
     /// - Parameters:
     ///   - handlers: How hooks and probes reach into pods.
+    ///   - events: Takes what users are told of pods and node.
     ///   - runtime: Must be running (`CRIRuntime.run`) while this runs.
     package init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        clock: any MomentSource = SystemClock(), logger: Logger
+        events: any EventSink = NoEvents(), clock: any MomentSource = SystemClock(), logger: Logger
     ) throws(EdgedFailure) {
         try self.init(
-            configuration, runtime: runtime, backend: backend, handlers: handlers, cgroups: PodCgroups(logger: logger), clock: clock, logger: logger)
+            configuration, runtime: runtime, backend: backend, handlers: handlers, events: events, cgroups: PodCgroups(logger: logger), clock: clock,
+            logger: logger)
     }
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        cgroups: PodCgroups, clock: any MomentSource, logger: Logger
+        events: any EventSink = NoEvents(), cgroups: PodCgroups, clock: any MomentSource, logger: Logger
     ) throws(EdgedFailure) {
         context = PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
             node: NodeState(NodeFacts(configuration, cgroups: cgroups)),
-            images: ImageStore(runtime: runtime, clock: clock, logger: logger), cgroups: cgroups, handlers: handlers, logger: logger,
+            images: ImageStore(runtime: runtime, clock: clock, logger: logger), cgroups: cgroups, handlers: handlers, events: events,
+            logger: logger,
             root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
     }
 

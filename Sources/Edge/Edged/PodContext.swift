@@ -13,6 +13,7 @@ struct PodContext: Sendable {
     let images: ImageStore
     let cgroups: PodCgroups
     let handlers: any HandlerNetwork
+    let events: any EventSink
     let logger: Logger
     /// Everything below `rootDirectory` and the pods' logs: nothing else on this machine is ever removed.
     let root: OwnDirectory

@@ -9,7 +9,8 @@ struct Presenter: Sendable {
     let representation: Representation
     /// What each row of a table carries.
     let includeObject: KubeTable.IncludedObject
-    let now: Timestamp
+    /// Rows show ages as of the moment they are made: a watch lasts.
+    let clock: any MomentSource
 
     func one(_ object: KubeObject) -> JSONValue {
         switch representation {
@@ -57,7 +58,7 @@ struct Presenter: Sendable {
     private func table(_ objects: [KubeObject], metadata: JSONValue, withColumns: Bool = true) -> JSONValue {
         let shown = includeObject == .object ? objects.map { KubeObject(versioned($0.json)) } : objects
         return KubeTable.json(
-            shown, layout: definition.layout, now: now, include: includeObject, metadata: metadata, withColumns: withColumns)
+            shown, layout: definition.layout, now: clock.now().wall, include: includeObject, metadata: metadata, withColumns: withColumns)
     }
 
     private func partial(_ json: JSONValue) -> JSONValue {

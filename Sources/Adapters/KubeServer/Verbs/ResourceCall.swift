@@ -152,6 +152,6 @@ extension ResourceCall {
         Presenter(
             definition: definition, apiVersion: target.resource.groupVersion.description,
             representation: try ContentNegotiation.representation(accept: request.accept),
-            includeObject: query["includeObject"].flatMap(KubeTable.IncludedObject.init) ?? .metadata, now: server.clock.now().wall)
+            includeObject: query["includeObject"].flatMap(KubeTable.IncludedObject.init) ?? .metadata, clock: server.clock)
     }
 }
