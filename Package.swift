@@ -158,6 +158,12 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// `docs/decisions/06-program-size.md`: symbols that nobody looks up stay out, and relocations are packed.
+let programLinking: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"], .when(configuration: .release))
+]
+
 // MARK: - The arrows
 
 struct Place { let storey: Int, position: Int }
@@ -225,7 +231,8 @@ for storey in storeys {
         let dependencies = room.uses.filter(built.contains).map { Target.Dependency(stringLiteral: $0) } + room.libraries
         let path = targetPath(storey, room)
         if storey.name == "Executables" {
-            targets.append(.executableTarget(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings))
+            targets.append(
+                .executableTarget(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings, linkerSettings: programLinking))
         } else {
             targets.append(.target(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings))
         }
@@ -259,7 +266,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),

@@ -119,7 +119,7 @@ enum AtomicDirectory {
 
     /// `2024_06_01_10_00_00.123456789`.
     private static func stamp(_ time: Timestamp) -> String {
-        let text = time.rfc3339.dropLast().map { "-:T".contains($0) ? "_" : $0 }
+        let text = time.rfc3339.dropLast().map { ["-", ":", "T"].contains($0) ? "_" : $0 }
         return String(text) + ".\(time.nanoseconds)\(UInt16.random(in: 0...UInt16.max))"
     }
 }

@@ -85,6 +85,6 @@ actor ImageStore {
             "no such host", "connection refused", "network is unreachable", "i/o timeout", "no route to host", "server misbehaving",
             "Temporary failure in name resolution", "TLS handshake timeout", "deadline exceeded",
         ]
-        return failure.code == .timedOut || signs.contains { failure.message.contains($0) }
+        return failure.code == .timedOut || signs.contains { failure.message.firstRange(of: $0) != nil }
     }
 }
