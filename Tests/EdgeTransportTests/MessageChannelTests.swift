@@ -31,6 +31,23 @@ struct MessageChannelTests {
         }
     }
 
+    @Test("shows what the server announces, and nothing where it announces nothing")
+    func capabilities() async throws {
+        let credentials = try Credentials()
+        for (announced, expected) in [([String](), Set<String>()), (["events", "more"], ["events", "more"])] {
+            let handler: HTTPServer.Handler = { _ in
+                .messageChannel(capabilities: announced) { channel in
+                    do { for try await _ in channel.messages() {} } catch {}
+                }
+            }
+            try await withServer({ credentials.tls() }, handler: handler) { address in
+                let channel = try await WebSocketClient.connect(to: address, authority: credentials.authority.certificate)
+                #expect(channel.capabilities == expected)
+                await channel.close("done")
+            }
+        }
+    }
+
     @Test("loses nothing when the receiver is slower than the sender")
     func slowReader() async throws {
         let credentials = try Credentials()

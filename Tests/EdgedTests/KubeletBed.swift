@@ -14,6 +14,7 @@ struct KubeletBed: Sendable {
     let runtime: FakeRuntime
     let backend: FakeKubeletBackend
     let network = FakeHandlerNetwork()
+    let events = RecordingEvents()
     let configuration: EdgedConfiguration
     let directory: String
 
@@ -40,7 +41,8 @@ struct KubeletBed: Sendable {
     func running(_ body: @Sendable @escaping () async throws -> Void) async throws {
         let logger = Logger(label: "edged") { _ in SwiftLogNoOpLogHandler() }
         let edged = try Edged(
-            configuration, runtime: runtime, backend: backend, handlers: network, cgroups: PodCgroups(root: directory + "/cgroup", logger: logger),
+            configuration, runtime: runtime, backend: backend, handlers: network, events: events,
+            cgroups: PodCgroups(root: directory + "/cgroup", logger: logger),
             clock: clock, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -13,6 +13,7 @@ struct EndToEndTests {
         let cluster = try TestCluster()
         do {
             try await start(cluster)
+            try await events(cluster)
             try await pods(cluster)
             let witness = try await configuration(cluster)
             try await agentCrash(cluster, witness)

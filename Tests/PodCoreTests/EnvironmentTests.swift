@@ -45,7 +45,7 @@ struct EnvironmentTests {
     func skipped() throws {
         let variables = try Self.resolve(#"{"envFrom":[{"configMapRef":{"name":"cm"}}]}"#)
         #expect(variables["1bad"] == nil && variables["color"] == "blue")
-        #expect(variables.skippedKeys == ["1bad of configmap \"cm\""])
+        #expect(variables.skippedKeys == [ObjectReference(.configMap, "cm"): ["1bad"]])
     }
 
     @Test(

@@ -10,6 +10,22 @@ package protocol MessageChannel: Sendable {
 
     /// Closes with a reason for the peer. Safe to call more than once.
     func close(_ reason: String) async
+
+    /// What the server announced when it took the connection: the words of its `Kubeedge-Capabilities` header.
+    var capabilities: Set<String> { get }
+}
+
+extension MessageChannel {
+    package var capabilities: Set<String> { [] }
+}
+
+/// The header by which a server says what it can do; the words are separated by commas.
+enum CapabilityHeader {
+    static let name = "Kubeedge-Capabilities"
+
+    static func read(_ text: String) -> Set<String> {
+        Set(text.split(whereSeparator: { $0 == "," || $0 == " " }).map { $0.lowercased() })
+    }
 }
 
 /// Why a connection could not be made or was lost.

@@ -29,8 +29,8 @@ package enum WebSocketClient {
         configuration: Configuration = .init()
     ) async throws -> any MessageChannel {
         let tls = try ClientTLS(address: address, trust: .pinned(authority: authority), identity: identity)
-        let attempt = ConnectionAttempt<WebSocketConnection>(address: address)
-        let connection = try await attempt.run(within: configuration.handshakeTime) { channel, promise in
+        let attempt = ConnectionAttempt<WebSocketMessageChannel>(address: address)
+        return try await attempt.run(within: configuration.handshakeTime) { channel, promise in
             let handler = UpgradeHandler(
                 address: address, headers: headers, configuration: configuration.connection, promise: promise)
             let encoder = HTTPRequestEncoder()
@@ -39,7 +39,6 @@ package enum WebSocketClient {
             handler.decoder = decoder
             try channel.pipeline.syncOperations.addHandlers([try tls.makeHandler(), encoder, decoder, handler] as [any ChannelHandler])
         }
-        return WebSocketMessageChannel(connection: connection)
     }
 }
 
@@ -51,7 +50,7 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
     private let address: PeerAddress
     private let headers: [(String, String)]
     private let configuration: WebSocketConnection.Configuration
-    private let promise: EventLoopPromise<WebSocketConnection>
+    private let promise: EventLoopPromise<WebSocketMessageChannel>
     private let key: String
     private var answer: HTTPResponseHead?
     private var refusal: [UInt8] = []
@@ -60,7 +59,7 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
 
     init(
         address: PeerAddress, headers: [(String, String)], configuration: WebSocketConnection.Configuration,
-        promise: EventLoopPromise<WebSocketConnection>
+        promise: EventLoopPromise<WebSocketMessageChannel>
     ) {
         self.address = address
         self.headers = headers
@@ -109,10 +108,12 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
         guard let decoder else { return }
         let address = address
         let configuration = configuration
+        let capabilities = CapabilityHeader.read(answer?.headers[CapabilityHeader.name].joined(separator: ",") ?? "")
         let made = ProtocolSwitch.perform(on: channel, removing: [self] + encoders, decoder: decoder) { channel in
             try WebSocketConnection(channel: channel, side: .client, configuration: configuration)
         }
-        made.flatMapErrorThrowing { throw ClientTLS.explain($0, address) }.cascade(to: promise)
+        made.map { WebSocketMessageChannel(connection: $0, capabilities: capabilities) }
+            .flatMapErrorThrowing { throw ClientTLS.explain($0, address) }.cascade(to: promise)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(context, ClientTLS.explain(error, address)) }

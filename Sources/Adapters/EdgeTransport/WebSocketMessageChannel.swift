@@ -3,6 +3,7 @@ package import HTTPServing
 /// A `MessageChannel` over a WebSocket, client or server side.
 struct WebSocketMessageChannel: MessageChannel {
     let connection: WebSocketConnection
+    var capabilities: Set<String> = []
 
     func send(_ payload: [UInt8]) async throws {
         do {
@@ -28,9 +29,14 @@ struct WebSocketMessageChannel: MessageChannel {
 
 extension HTTPResponse {
     /// Answers an upgrade request with a message channel; the connection closes when the closure returns.
+    ///
+    /// `capabilities` are announced to the client.
     package static func messageChannel(
-        _ configuration: WebSocketConnection.Configuration = .init(), _ serve: @escaping @Sendable (any MessageChannel) async -> Void
+        _ configuration: WebSocketConnection.Configuration = .init(), capabilities: [String] = [],
+        _ serve: @escaping @Sendable (any MessageChannel) async -> Void
     ) -> HTTPResponse {
-        .webSocket(configuration) { await serve(WebSocketMessageChannel(connection: $0)) }
+        var headers: HTTPFields = [:]
+        if !capabilities.isEmpty { headers[CapabilityHeader.name] = capabilities.joined(separator: ", ") }
+        return .webSocket(configuration, headers: headers) { await serve(WebSocketMessageChannel(connection: $0)) }
     }
 }

@@ -49,7 +49,12 @@ package struct EdgeCore: Sendable {
                 Module("certificates") { try await certificates.run { await hub.reconnect("the certificate was renewed") } })
             modules.append(Module("edgehub") { try await hub.run() })
         }
-        if configuration.edged.isEnabled { modules += try kubelet(manager, clock) }
+        if configuration.edged.isEnabled {
+            let events = EventRecorder(
+                configuration: eventConfiguration, store: store, uplink: hub, clock: clock, logger: makeLogger("events"))
+            modules.append(Module("events") { try await events.run() })
+            modules += try kubelet(manager, events, clock)
+        }
         let policy: RestartPolicy = configuration.featureGates.isEnabled(.moduleRestart) ? .always : .never
         try await Supervisor(modules: modules, policy: policy, clock: clock, logger: makeLogger("supervisor")).run(stop: stop)
     }
@@ -113,14 +118,25 @@ package struct EdgeCore: Sendable {
 
     // MARK: - The kubelet
 
-    private func kubelet(_ manager: MetaManager, _ clock: SystemClock) throws -> [Module] {
+    private var eventConfiguration: EventRecorder.Configuration {
+        var events = EventRecorder.Configuration(nodeName: configuration.edged.nodeName)
+        events.receiver =
+            switch configuration.edged.reportsEvents {
+            case nil: .announced
+            case true?: .any
+            case false?: .nobody
+            }
+        return events
+    }
+
+    private func kubelet(_ manager: MetaManager, _ events: EventRecorder, _ clock: SystemClock) throws -> [Module] {
         let group = MultiThreadedEventLoopGroup.singleton
         let edged = configuration.edged
         let runtime = try CRIRuntime(
             endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"),
             logger: makeLogger("runtime"))
         let kubelet = try Edged(
-            EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), clock: clock,
+            EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), events: events, clock: clock,
             logger: makeLogger("edged"))
         return [Module("runtime") { try await runtime.run() }, Module("edged") { try await kubelet.run() }]
     }

@@ -1,3 +1,4 @@
+package import DeliveryCore
 package import EdgeTransport
 import HTTPServing
 package import KubeMachinery
@@ -24,6 +25,8 @@ package struct CloudHubListener: Sendable {
         package var tokenRefreshInterval: Duration = .seconds(12 * 3600)
         /// How long a node may refuse to take a message.
         package var writeTime: Duration = .seconds(30)
+        /// What edges are told that this cloud can do beyond v1.17.
+        package var capabilities = PeerCapability.allCases
 
         package init() {}
     }
@@ -130,7 +133,9 @@ package struct CloudHubListener: Sendable {
         settings.writeTime = configuration.writeTime
         settings.pingInterval = .seconds(15)
         settings.readTime = .seconds(45)
-        return .messageChannel(settings) { [serve] channel in await serve(channel, node, project, request.remoteAddress) }
+        return .messageChannel(settings, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
+            await serve(channel, node, project, request.remoteAddress)
+        }
     }
 
     private func refuse(_ request: HTTPRequest, _ status: Int, _ cause: String) -> HTTPResponse {

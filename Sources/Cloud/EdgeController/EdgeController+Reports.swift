@@ -56,3 +56,24 @@ extension EdgeController {
         }
     }
 }
+
+/// Events as edges from v1.19 on report them.
+extension EdgeController {
+    func createEvent(_ event: KubeObject) async throws -> RequestResult {
+        do {
+            return .done(resourceVersion: try await api.create(Resources.events, event).resourceVersion)
+        } catch let status as KubeStatus where status.isAlreadyExists {
+            // An answer was lost, and the node said it again.
+            return .done(resourceVersion: "")
+        }
+    }
+
+    /// Raises the count of an event; one that has expired meanwhile is created anew, with its count.
+    func patchEvent(_ event: KubeObject, _ patch: JSONValue) async throws -> RequestResult {
+        do {
+            return .done(resourceVersion: try await api.patch(Resources.events, event.key, patch, .strategic).resourceVersion)
+        } catch let status as KubeStatus where status.isNotFound {
+            return try await createEvent(event)
+        }
+    }
+}

@@ -21,6 +21,8 @@ extension EdgeController {
             note(status, of: message, node: node)
             result = .failed(status)
         }
+        // Nobody waits for the answer to an event unless it says so.
+        if case .success(let request) = read.request, request.isReport, !message.wantsAnswer { return nil }
         var answer = read.form.answer(to: message, result)
         if case .success(.reportNode(let name, _)) = read.request { answer.route.resource = "default/node/\(name)" }
         return answer
@@ -65,6 +67,8 @@ extension EdgeController {
             return .object(try await api.update(Resources.leases, lease.named(Kinds.lease)).lean, Kinds.lease)
         case .createSigningRequest(let object):
             return try await create(Resources.certificateSigningRequests, object, ReadableKind.signingRequest.kind)
+        case .createEvent(let event): return try await createEvent(event)
+        case .patchEvent(let event, let patch): return try await patchEvent(event, patch)
         case .reportNode(let name, let report): return try await reportNode(name, report)
         case .reportPods(let namespace, let reports): return try await reportPods(namespace, reports, authorization)
         }

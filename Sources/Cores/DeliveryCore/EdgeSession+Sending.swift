@@ -1,3 +1,4 @@
+import DequeModule
 package import EdgeMessages
 package import Primitives
 
@@ -8,14 +9,22 @@ extension EdgeSession {
         guard isOnline, requests.count < configuration.requestLimit else { return [.resume(id: id, .failure(.notConnected))] }
         precondition(requests[id] == nil, "the request \(id) is open already")
         requests[id] = OpenRequest(message: message, deadline: now.uptime + timeout)
-        outgoing.append(.request(id))
+        enqueue(.request(id), message)
         return []
     }
+
+    private mutating func enqueue(_ entry: Outgoing, _ message: EdgeMessage) {
+        if message.resource.path?.type == EdgeType.event { background.append(entry) } else { outgoing.append(entry) }
+    }
+
+    /// What events leave of the allowance for everything else.
+    var reserve: Double { max(min(configuration.messageBurst / 2, configuration.messageBurst - 1), 0) }
 
     /// Whoever asked does not wait any more.
     package mutating func abandon(_ id: String) {
         guard requests.removeValue(forKey: id) != nil else { return }
         outgoing.removeAll { $0 == .request(id) }
+        background.removeAll { $0 == .request(id) }
     }
 
     /// Takes a report. One that waits for the same operation on the same resource is replaced; those of group `user` all count.
@@ -24,13 +33,18 @@ extension EdgeSession {
         let isEvent = message.route.group == EdgeGroup.user
         let key = PostKey(operation: message.route.operation, resource: message.route.resource, number: isEvent ? postCount : 0)
         if posts.updateValue(message, forKey: key) != nil { return [] }
-        outgoing.append(.post(key))
-        guard posts.count > configuration.postLimit else { return [] }
-        guard let index = outgoing.firstIndex(where: { if case .post = $0 { true } else { false } }),
-            case .post(let oldest) = outgoing.remove(at: index)
-        else { return [] }
+        enqueue(.post(key), message)
+        guard posts.count > configuration.postLimit, let oldest = Self.takePost(from: &background) ?? Self.takePost(from: &outgoing) else {
+            return []
+        }
         posts[oldest] = nil
         return [.note(.postDropped(resource: oldest.resource))]
+    }
+
+    private static func takePost(from queue: inout Deque<Outgoing>) -> PostKey? {
+        guard let index = queue.firstIndex(where: { if case .post = $0 { true } else { false } }), case .post(let key) = queue.remove(at: index)
+        else { return nil }
+        return key
     }
 
     /// Whether `nextMessage` would give one now.
@@ -38,14 +52,16 @@ extension EdgeSession {
         guard isOnline, !isSending else { return false }
         return keepaliveAt <= now.uptime || !acknowledgements.isEmpty
             || (!outgoing.isEmpty && bucket.nextToken(now: now.uptime) <= now.uptime)
+            || (!background.isEmpty && bucket.nextToken(leaving: reserve, now: now.uptime) <= now.uptime)
     }
 
     /// The next message for the wire; the shell sends it, calls `sendFinished`, and asks again.
     ///
-    /// Keepalives go first, then acknowledgements, then requests and reports as the rate allows.
+    /// Keepalives go first, then acknowledgements, then requests and reports as the rate allows; events only of what is left over.
     package mutating func nextMessage(now: Moment, using generator: inout some RandomNumberGenerator) -> EdgeMessage? {
         guard isOnline, !isSending else { return nil }
-        let message = nextFree(now: now, using: &generator) ?? nextLimited(now: now)
+        let message =
+            nextFree(now: now, using: &generator) ?? nextLimited(\.outgoing, now: now) ?? nextLimited(\.background, leaving: reserve, now: now)
         isSending = message != nil
         return message
     }
@@ -65,25 +81,25 @@ extension EdgeSession {
         return acknowledgements.popFirst()
     }
 
-    private mutating func nextLimited(now: Moment) -> EdgeMessage? {
-        while let next = outgoing.first {
+    private mutating func nextLimited(_ queue: WritableKeyPath<EdgeSession, Deque<Outgoing>>, leaving rest: Double = 0, now: Moment) -> EdgeMessage? {
+        while let next = self[keyPath: queue].first {
             switch next {
             case .request(let id):
                 guard let request = requests[id] else {
-                    outgoing.removeFirst()
+                    self[keyPath: queue].removeFirst()
                     continue
                 }
-                guard bucket.take(now: now.uptime) else { return nil }
-                outgoing.removeFirst()
+                guard bucket.take(leaving: rest, now: now.uptime) else { return nil }
+                self[keyPath: queue].removeFirst()
                 requests[id]?.isSent = true
                 return request.message
             case .post(let key):
                 guard let message = posts[key] else {
-                    outgoing.removeFirst()
+                    self[keyPath: queue].removeFirst()
                     continue
                 }
-                guard bucket.take(now: now.uptime) else { return nil }
-                outgoing.removeFirst()
+                guard bucket.take(leaving: rest, now: now.uptime) else { return nil }
+                self[keyPath: queue].removeFirst()
                 posts[key] = nil
                 sending = (key, message)
                 return message

@@ -48,6 +48,8 @@ package struct EdgeSession: Sendable {
     var postCount: UInt64 = 0
     /// Requests and reports that wait to be sent, in order.
     var outgoing: Deque<Outgoing> = []
+    /// Events of the kubelet, which give way to everything else.
+    var background: Deque<Outgoing> = []
     /// Acknowledgements and complaints that wait to be sent.
     var acknowledgements: Deque<EdgeMessage> = []
     /// The report that is being sent; after a break it is sent again.
@@ -175,6 +177,7 @@ extension EdgeSession {
         let failed = requests.sorted { $0.key < $1.key }
         requests.removeAll()
         outgoing.removeAll { if case .request = $0 { true } else { false } }
+        background.removeAll { if case .request = $0 { true } else { false } }
         return failed.map { .resume(id: $0.key, .failure($0.value.isSent ? .connectionLost : .notConnected)) }
     }
 
@@ -189,6 +192,7 @@ extension EdgeSession {
             guard !isSending else { break }
             deadlines.append(keepaliveAt)
             if !outgoing.isEmpty { deadlines.append(bucket.nextToken(now: now.uptime)) }
+            if !background.isEmpty { deadlines.append(bucket.nextToken(leaving: reserve, now: now.uptime)) }
         }
         return deadlines.min()
     }
@@ -199,6 +203,7 @@ extension EdgeSession {
         for (id, _) in requests.filter({ $0.value.deadline <= now.uptime }).sorted(by: { $0.key < $1.key }) {
             requests[id] = nil
             outgoing.removeAll { $0 == .request(id) }
+            background.removeAll { $0 == .request(id) }
             directives.append(.resume(id: id, .failure(.timedOut)))
         }
         if case .offline(let retryAt) = phase, retryAt <= now.uptime { directives += connect() }

@@ -40,6 +40,19 @@ package protocol CloudUplink: Sendable {
 
     /// The state now, then every change.
     func connectivity() async -> AsyncStream<Bool>
+
+    /// Whether the cloud that is connected has announced that it can do something that a v1.17 cloud cannot.
+    func offers(_ capability: PeerCapability) async -> Bool
+}
+
+extension CloudUplink {
+    package func offers(_ capability: PeerCapability) async -> Bool { false }
+}
+
+/// What a cloud announces beyond v1.17, as a word of the header `Kubeedge-Capabilities` of the upgrade's answer. Go edges ignore it.
+package enum PeerCapability: String, Sendable, CaseIterable {
+    /// Takes the events of kubelets (`EdgeType.event`) and answers those that want it.
+    case events
 }
 
 /// The way down as EdgeHub sees it: MetaManager implements it.

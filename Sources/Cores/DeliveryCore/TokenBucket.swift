@@ -12,20 +12,20 @@ package struct TokenBucket: Sendable {
         updated = now
     }
 
-    /// Takes a token where there is one.
-    package mutating func take(now: Duration) -> Bool {
+    /// Takes a token where there is one, besides those that are to be left to others.
+    package mutating func take(leaving rest: Double = 0, now: Duration) -> Bool {
         refill(now: now)
-        guard tokens >= 1 else { return false }
+        guard tokens >= 1 + rest else { return false }
         tokens -= 1
         return true
     }
 
     /// When the next token is there; `now` where one is there already.
-    package func nextToken(now: Duration) -> Duration {
+    package func nextToken(leaving rest: Double = 0, now: Duration) -> Duration {
         var later = self
         later.refill(now: now)
-        guard later.tokens < 1 else { return now }
-        return now + .seconds((1 - later.tokens) / rate) + .microseconds(1)
+        guard later.tokens < 1 + rest else { return now }
+        return now + .seconds((1 + rest - later.tokens) / rate) + .microseconds(1)
     }
 
     private mutating func refill(now: Duration) {

@@ -31,7 +31,7 @@ package struct ContainerBlueprint: Sendable, Hashable {
     /// A file to make empty with mode 0666; nil where the container has no termination message.
     package var terminationLog: String?
     /// Keys of configMaps and secrets that cannot name a variable, for an event.
-    package var skippedKeys: [String] = []
+    package var skippedKeys: [ObjectReference: [String]] = [:]
 }
 
 /// Makes the plans of a pod's containers (`spec/05 §12.7, §20–21`).

@@ -6,8 +6,8 @@ package enum EnvironmentPlan {
     package struct Variables: Sendable {
         package private(set) var list: [(name: String, value: String)] = []
         private var places: [String: Int] = [:]
-        /// Keys of configMaps and secrets that are no names of variables and were left out, with their object.
-        package internal(set) var skippedKeys: [String] = []
+        /// Keys of configMaps and secrets that are no names of variables and were left out, by their object.
+        package internal(set) var skippedKeys: [ObjectReference: [String]] = [:]
 
         init() {}
 
@@ -57,7 +57,7 @@ package enum EnvironmentPlan {
             for (key, value) in entries.sorted(by: { $0.key < $1.key }) {
                 let name = prefix + key
                 guard isName(name) else {
-                    variables.skippedKeys.append("\(key) of \(reference)")
+                    variables.skippedKeys[reference, default: []].append(key)
                     continue
                 }
                 variables.set(name, String(decoding: value, as: UTF8.self))

@@ -60,8 +60,10 @@ package struct ResolverPlan: Sendable, Hashable {
     package var options: [String] = []
     /// The policy could not be met: `ClusterFirst` without a cluster DNS server fell back to the host's.
     package var lacksClusterDNS = false
-    /// Something was dropped to keep within three servers, 32 searches and 2,048 characters of searches.
-    package var isCut = false
+    /// Servers were dropped to keep within three.
+    package var hasCutServers = false
+    /// Searches were dropped to keep within 32 and 2,048 characters.
+    package var hasCutSearches = false
 
     init() {}
 
@@ -118,11 +120,11 @@ package struct ResolverPlan: Sendable, Hashable {
     private mutating func limit() {
         if servers.count > 3 {
             servers = Array(servers.prefix(3))
-            isCut = true
+            hasCutServers = true
         }
         while searches.count > 32 || searches.joined(separator: " ").utf8.count > 2048 {
             searches.removeLast()
-            isCut = true
+            hasCutSearches = true
         }
     }
 }

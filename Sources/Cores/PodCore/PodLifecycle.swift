@@ -98,6 +98,12 @@ package struct PodLifecycle: Sendable {
     /// The container did not start; its status shows why until it does.
     package mutating func failed(_ container: String, _ failure: StartFailure) { startFailures[container] = failure }
 
+    /// Containers that wait until they may be started again, by name.
+    package var backingOff: [String] {
+        guard stage == .syncing else { return [] }
+        return startFailures.filter { $0.value.reason == "CrashLoopBackOff" }.map(\.key).sorted()
+    }
+
     /// Volumes and cgroup are gone.
     package mutating func released() { if stage == .terminated { stage = .finished } }
 

@@ -108,5 +108,7 @@ package actor EdgeHub: CloudUplink {
 
     package func isConnected() -> Bool { core.isOnline }
 
+    package func offers(_ capability: PeerCapability) -> Bool { channel?.capabilities.contains(capability.rawValue) ?? false }
+
     package func connectivity() -> AsyncStream<Bool> { observers.stream(now: core.isOnline) }
 }

@@ -43,7 +43,8 @@ package struct Edged: Sendable {
         let supervisor = PodSupervisor(context)
         let clock = context.clock
         let node = NodeKeeper(
-            context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, clock: clock, logger: context.logger,
+            context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, events: context.events, clock: clock,
+            logger: context.logger,
             relistAge: { await supervisor.lastRelist.map { clock.now().uptime - $0 } })
         let lease = LeaseKeeper(context.configuration, backend: context.backend, clock: clock, logger: context.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -25,17 +25,28 @@ actor ImageStore {
     /// Forgets the back-offs of a pod that is gone.
     func forget(podUID: String) { pulls.forget(podUID: podUID) }
 
+    /// Told what users should know of an image.
+    typealias Teller = @Sendable (KubeletNotice) async -> Void
+
     /// The image of a container. Throws `StartFailure` with the reason that the container shows while it waits.
-    func ensure(_ container: ContainerView, of pod: PodView, secrets: [JSONValue], sandbox: SandboxPlan) async throws -> ImageState {
-        let present = try await inspect(container)
-        let decision = pulls.decide(container, in: pod, isPresent: present != nil, now: clock.now())
-        switch decision {
-        case .use:
-            guard let present else { throw StartFailure(reason: "ErrImageNeverPull", message: "image \"\(container.image)\" is not there") }
-            return present
-        case .wait(let failure, _): throw failure
-        case .pull(let reference):
-            return try await pull(reference, container, of: pod, present: present, secrets: secrets, sandbox: sandbox)
+    func ensure(
+        _ container: ContainerView, of pod: PodView, secrets: [JSONValue], sandbox: SandboxPlan, tell: Teller
+    ) async throws -> ImageState {
+        do {
+            let present = try await inspect(container)
+            let decision = pulls.decide(container, in: pod, isPresent: present != nil, now: clock.now())
+            switch decision {
+            case .use:
+                guard let present else { throw StartFailure(reason: "ErrImageNeverPull", message: "image \"\(container.image)\" is not there") }
+                await tell(.present(container.image))
+                return present
+            case .wait(let failure, _): throw failure
+            case .pull(let reference):
+                return try await pull(reference, container, of: pod, present: present, secrets: secrets, sandbox: sandbox, tell: tell)
+            }
+        } catch let failure as StartFailure {
+            if let notice = KubeletNotice.image(container.image, failure) { await tell(notice) }
+            throw failure
         }
     }
 
@@ -49,13 +60,16 @@ actor ImageStore {
     }
 
     private func pull(
-        _ reference: String, _ container: ContainerView, of pod: PodView, present: ImageState?, secrets: [JSONValue], sandbox: SandboxPlan
+        _ reference: String, _ container: ContainerView, of pod: PodView, present: ImageState?, secrets: [JSONValue], sandbox: SandboxPlan,
+        tell: Teller
     ) async throws -> ImageState {
         guard running < Self.limit else {
             throw StartFailure(reason: "ErrImagePull", message: "\(Self.limit) images are being pulled already: this one is tried again soon")
         }
         running += 1
         defer { running -= 1 }
+        await tell(.pulling(container.image))
+        let start = clock.now().uptime
         logger.info("image is pulled", metadata: ["image": "\(reference)", "pod": "\(pod.object.key)"])
         let credentials = RegistryKeys(secrets: secrets).credentials(for: reference)
         var failure = RuntimeFailure(code: .failed, message: "")
@@ -63,12 +77,15 @@ actor ImageStore {
             do {
                 _ = try await runtime.pullImage(reference, credentials: credential, sandbox: sandbox)
                 pulls.succeeded(container, in: pod)
+                let duration = clock.now().uptime - start
+                await tell(.pulled(container.image, pull: duration, whole: duration))
                 if let image = try await inspect(container) { return image }
                 throw StartFailure(reason: "ErrImagePull", message: "image \"\(reference)\" was pulled and is not there")
             } catch let error as RuntimeFailure {
                 failure = error
             }
         }
+        await tell(.pullFailed(container.image, failure.message))
         let decision = pulls.failed(
             container, in: pod, message: failure.message, isPresent: present != nil, isUnreachable: Self.isUnreachable(failure), now: clock.now())
         if case .use = decision, let present {

@@ -14,6 +14,9 @@ actor NodeKeeper {
     private let state: NodeState
     private let clock: any MomentSource
     private let logger: Logger
+    private let events: any EventSink
+    private var news: NodeEvents
+    private var isNew = false
     private var reporter: NodeReporter
     private var facts: MachineFacts
     private var runtimeSeenAt: Duration?
@@ -24,8 +27,10 @@ actor NodeKeeper {
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, state: NodeState,
-        clock: any MomentSource, logger: Logger, relistAge: @escaping @Sendable () async -> Duration?
+        events: any EventSink, clock: any MomentSource, logger: Logger, relistAge: @escaping @Sendable () async -> Duration?
     ) {
+        self.events = events
+        news = NodeEvents(node: configuration.nodeName)
         self.configuration = configuration
         self.runtime = runtime
         self.backend = backend
@@ -50,6 +55,7 @@ actor NodeKeeper {
 
     func run() async throws {
         let startedAt = clock.now().uptime
+        record([NodeEvents.starting])
         await learnOffline()
         var retry = Backoff(initial: .milliseconds(100), limit: .seconds(7))
         while true {
@@ -125,6 +131,7 @@ actor NodeKeeper {
         if configuration.registersNode {
             do {
                 node = try await backend.createNode(reporter.newNode(facts, now: clock.now()))
+                isNew = true
                 logger.info("node registered", metadata: ["node": "\(configuration.nodeName)"])
             } catch let status as KubeStatus where status.isAlreadyExists {
                 node = try await reconcile(backend.node())
@@ -150,7 +157,12 @@ actor NodeKeeper {
 
     // MARK: - Reporting
 
+    private func record(_ notices: [KubeletNotice]) {
+        for notice in notices { events.record(KubeletEvent(.node(configuration.nodeName), notice)) }
+    }
+
     private func report() async {
+        if let node = reporter.node { record(news.observe(facts, cluster: node, isNew: isNew)) }
         do {
             if isLossSuspected {
                 await take(try await backend.node())

@@ -33,13 +33,17 @@ struct PodCgroups: Sendable {
         }
     }
 
-    /// Makes the group with those above it and sets its limits.
-    func make(_ path: String, _ limits: ResourcePlan, maximumProcesses: Int64) {
-        guard isSafe(path) else { return }
+    /// Makes the group with those above it and sets its limits; returns why one could not be made.
+    @discardableResult
+    func make(_ path: String, _ limits: ResourcePlan, maximumProcesses: Int64) -> String? {
+        guard isSafe(path) else { return nil }
+        var problem: String?
         if case .two = version { enableControllers(path) }
         for (controller, directory) in directories(path) {
             guard makeDirectory(directory) else {
-                logger.warning("cgroup not made", metadata: ["path": "\(directory)", "error": "\(String(cString: strerror(errno)))"])
+                let cause = String(cString: strerror(errno))
+                logger.warning("cgroup not made", metadata: ["path": "\(directory)", "error": "\(cause)"])
+                problem = problem ?? "cannot make \(directory): \(cause)"
                 continue
             }
             for (file, value) in values(controller, limits, maximumProcesses: maximumProcesses) {
@@ -48,6 +52,7 @@ struct PodCgroups: Sendable {
                 }
             }
         }
+        return problem
     }
 
     /// Removes the group and those beneath it; processes that are left in it are killed.

@@ -7,8 +7,14 @@ import Primitives
 extension PodWorker {
     /// Performs one step in the order of its parts; returns false where something did not start and another try must wait.
     func perform(_ actions: PodActions, _ observation: PodObservation, _ node: NodeFacts) async throws -> Bool {
-        if let kill = actions.podKill { try await stop(kill, observation) }
-        if !actions.kills.isEmpty { try await stop(actions.kills, observation) }
+        if actions.sandboxAttempt != nil, !observation.sandboxes.isEmpty { record(.sandboxChanged) }
+        do {
+            if let kill = actions.podKill { try await stop(kill, observation) }
+            if !actions.kills.isEmpty { try await stop(actions.kills, observation) }
+        } catch let failure as RuntimeFailure {
+            record(.killFailed(failure.message))
+            throw failure
+        }
         for id in actions.removals { try await context.runtime.removeContainer(id) }
         guard actions.sandboxAttempt != nil || !actions.starts.isEmpty else { return true }
 
@@ -41,6 +47,7 @@ extension PodWorker {
             } catch let failure as StartFailure {
                 isWhole = false
                 lifecycle.failed(start.name, failure)
+                if let notice = KubeletNotice.failed(failure) { record(notice, about: container) }
                 logger.warning(
                     "container not started",
                     metadata: ["pod": "\(key)", "container": "\(start.name)", "reason": "\(failure.reason)", "error": "\(failure.message)"])
@@ -71,10 +78,13 @@ extension PodWorker {
 
     private func stop(_ kill: ContainerKill, _ observation: PodObservation) async throws {
         logger.info("container stops", metadata: ["pod": "\(key)", "container": "\(kill.name)", "cause": "\(kill.message)"])
+        let container = pod.container(named: kill.name)
+        if let container { record(.killing(kill.message), about: container, id: kill.id) }
         var used = Duration.zero
-        if kill.grace > .zero, let hook = pod.container(named: kill.name)?.preStop {
+        if kill.grace > .zero, let container, let hook = container.preStop {
             let start = context.clock.now().uptime
-            await runHook(hook, "PreStopHook", of: kill.name, kill.id, addresses: addresses(observation), timeout: kill.grace)
+            let failure = await runHook(hook, "PreStopHook", of: kill.name, kill.id, addresses: addresses(observation), timeout: kill.grace)
+            if failure != nil { record(.preStopFailed, about: container) }
             used = context.clock.now().uptime - start
         }
         try await context.runtime.stopContainer(kill.id, grace: StopBudget.stopTimeout(grace: kill.grace, used: used))
@@ -104,18 +114,30 @@ extension PodWorker {
     /// Prepares the disk and runs the sandbox; returns it with its addresses.
     private func makeSandbox(_ plan: SandboxPlan, _ node: NodeFacts) async throws -> SandboxState {
         if !pod.usesHostNetwork, let problem = await context.node.networkProblem {
+            record(.networkNotReady(problem))
             throw EdgedFailure(code: .network, message: "network is not ready: \(problem)")
         }
         makeDirectories(node)
-        context.cgroups.make(plan.cgroupParent, plan.resources ?? ResourcePlan(), maximumProcesses: context.configuration.podProcessLimit)
+        let limits = plan.resources ?? ResourcePlan()
+        if let problem = context.cgroups.make(plan.cgroupParent, limits, maximumProcesses: context.configuration.podProcessLimit) {
+            record(.controlGroupFailed(problem))
+        }
         try await mountVolumes(node)
+        recordResolver(node)
         let id: String
         do {
             id = try await context.runtime.runSandbox(plan)
         } catch let failure as RuntimeFailure {
+            record(.sandboxFailed(failure.message))
             throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(failure.message)")
         }
-        let state = try await context.runtime.sandbox(id)
+        let state: SandboxState
+        do {
+            state = try await context.runtime.sandbox(id)
+        } catch let failure as RuntimeFailure {
+            record(.sandboxStatusFailed(failure.message))
+            throw failure
+        }
         knownSandboxes[id] = state
         logger.info("pod sandbox runs", metadata: ["pod": "\(key)", "sandbox": "\(id)", "addresses": "\(state.addresses.joined(separator: ","))"])
         return state
@@ -136,15 +158,19 @@ extension PodWorker {
         } catch let failure as RuntimeFailure {
             throw StartFailure.create(failure.message)
         }
+        record(.created(container.name), about: container)
         do {
             try await context.runtime.startContainer(id)
         } catch let failure as RuntimeFailure {
             throw StartFailure.run(failure.message)
         }
+        record(.started(container.name), about: container)
         logger.info("container runs", metadata: ["pod": "\(key)", "container": "\(container.name)", "id": "\(id)"])
         linkLog(container.name, id: id, logFile: "\(sandboxPlan.logDirectory)/\(plan.logPath)")
         guard let hook = container.postStart else { return }
         if let failure = await runHook(hook, "PostStartHook", of: container.name, id, addresses: sandbox.addresses, timeout: nil) {
+            record(.postStartFailed, about: container)
+            record(.killing("FailedPostStartHook"), about: container)
             try await context.runtime.stopContainer(id, grace: pod.terminationGrace ?? StopBudget.minimum)
             throw StartFailure(reason: "PostStartHookError", message: failure.message)
         }

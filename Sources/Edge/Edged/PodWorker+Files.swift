@@ -13,6 +13,7 @@ extension PodWorker {
             try context.logs.makeDirectory(mode: 0o755)
             for container in pod.allContainers { try context.logs.makeDirectory("\(logName)/\(container.name)", mode: 0o755) }
         } catch {
+            record(.directoriesFailed("\(error)"))
             logger.warning("pod directories not made", metadata: ["pod": "\(key)", "error": "\(error)"])
         }
     }

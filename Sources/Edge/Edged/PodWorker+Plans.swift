@@ -25,10 +25,8 @@ extension PodWorker {
         }
         let blueprint = try planner.blueprint(
             container, attempt: attempt, image: image, logToken: Self.hexadecimal(UInt32.random(in: 0...UInt32.max)), target: target)
-        if !blueprint.skippedKeys.isEmpty {
-            logger.info(
-                "keys that cannot name a variable left out",
-                metadata: ["pod": "\(key)", "container": "\(container.name)", "keys": "\(blueprint.skippedKeys.joined(separator: ", "))"])
+        for (source, keys) in blueprint.skippedKeys.sorted(by: { $0.key < $1.key }) {
+            record(.skippedVariables(keys, of: source, namespace: pod.namespace))
         }
         do {
             try prepare(blueprint, container, addresses: addresses, node)
@@ -62,7 +60,11 @@ extension PodWorker {
             let objects = try await objects(Set(references))
             // Secrets that do not exist are left out (`spec/05 §11.8`).
             secrets = references.compactMap { objects[$0]?.json }
+            let missing = references.filter { objects[$0] == nil }.map(\.name)
+            if !missing.isEmpty { record(.secretsMissing(missing)) }
         }
-        return try await context.images.ensure(container, of: pod, secrets: secrets, sandbox: sandbox)
+        return try await context.images.ensure(container, of: pod, secrets: secrets, sandbox: sandbox) { [self] in
+            await record($0, about: container)
+        }
     }
 }

@@ -29,6 +29,7 @@ extension PodWorker {
                 } catch let error as CancellationError {
                     throw error
                 } catch {
+                    record(.mountFailed(name, "\(error)"))
                     throw EdgedFailure(
                         code: .volume, message: "unmounted volumes=[\(name)]: \(error)")
                 }

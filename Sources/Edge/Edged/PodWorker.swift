@@ -1,3 +1,4 @@
+import ContainerRuntime
 import KubeMachinery
 import Logging
 import PodCore
@@ -97,6 +98,7 @@ actor PodWorker {
 
     func reject(_ refusal: AdmissionRefusal) {
         logger.warning("pod refused", metadata: ["pod": "\(key)", "reason": "\(refusal.reason)", "message": "\(refusal.message)"])
+        record(.refused(refusal))
         lifecycle.reject(refusal)
     }
 
@@ -151,9 +153,11 @@ actor PodWorker {
     private func settle(_ node: NodeFacts) async throws -> Duration {
         for _ in 0..<32 {
             try Task.checkCancellation()
-            let observation = try await observe()
+            let observation = try await look()
             let now = context.clock.now()
+            let wasRunning = lifecycle.stage == .syncing
             let actions = lifecycle.sync(observation, probes: probes, now: now)
+            if wasRunning, case .failed("DeadlineExceeded", let message) = lifecycle.ending { record(.deadlineExceeded(message)) }
             lifecycle.updateStatus(observation, node: node, probes: probes, now: now)
             await reportStatus()
             if actions.releases {
@@ -173,9 +177,19 @@ actor PodWorker {
             if lifecycle.stage == .syncing { try await refreshVolumes(node) }
             await removeDead(observation)
             retry.reset()
+            recordBackOffs()
             return nextLook(actions, now)
         }
         throw EdgedFailure(code: .hook, message: "pod \(key) does not come to rest: it is looked at again")
+    }
+
+    private func look() async throws -> PodObservation {
+        do {
+            return try await observe()
+        } catch let failure as RuntimeFailure {
+            record(.syncFailed(failure.message))
+            throw failure
+        }
     }
 
     /// Something did not start: the status says so, and the next try waits.
@@ -185,6 +199,7 @@ actor PodWorker {
         let next = lifecycle.sync(observation, probes: probes, now: now)
         lifecycle.updateStatus(observation, node: node, probes: probes, now: now)
         await reportStatus()
+        recordBackOffs()
         let delay = retry.next()
         return min(now.uptime + delay, next.wakeUp ?? .seconds(Int64.max / 4))
     }

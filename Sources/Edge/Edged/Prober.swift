@@ -130,26 +130,48 @@ extension PodWorker {
         switch action {
         case .execute(let command):
             do {
-                return try await context.runtime.execute(command, inContainer: id, timeout: timeout).exitCode == 0 ? .success : .failure
+                let result = try await context.runtime.execute(command, inContainer: id, timeout: timeout)
+                return result.exitCode == 0 ? .success : failed(key, ProbeOutput.text(result.output + result.errors))
             } catch let failure as RuntimeFailure where failure.code == .timedOut {
-                return .failure
-            } catch { return .error }
+                return failed(key, "command \"\(command.joined(separator: " "))\" timed out")
+            } catch {
+                return errored(key, "\(error)")
+            }
         case .httpGet(let scheme, let host, let port, let path, let fields):
             var headers = ["User-Agent": "kube-probe/1.28", "Accept": "*/*"]
             for field in fields { headers[field.name] = field.value }
             let request = HandlerRequest(usesTLS: scheme == "https", host: host ?? own, port: Int(port), path: path, headers: headers)
             do {
                 let answer = try await context.handlers.get(request, timeout: timeout)
-                return (200..<400).contains(answer.status) ? .success : .failure
-            } catch { return .failure }
+                return (200..<400).contains(answer.status) ? .success : failed(key, "HTTP probe failed with statuscode: \(answer.status)")
+            } catch {
+                return failed(key, "\(error)")
+            }
         case .tcpSocket(let host, let port):
             do {
                 try await context.handlers.connect(host: host ?? own, port: Int(port), timeout: timeout)
                 return .success
-            } catch { return .failure }
+            } catch {
+                return failed(key, "\(error)")
+            }
         case .grpc:
             // Health checks by gRPC come with the rest of the kubelet; until then they change nothing.
             return .error
         }
     }
+
+    private func failed(_ key: PodProbes.Key, _ output: String) -> ProbeCore.Result {
+        recordProbe(.unhealthy(key.kind, output), key)
+        return .failure
+    }
+
+    private func errored(_ key: PodProbes.Key, _ cause: String) -> ProbeCore.Result {
+        recordProbe(.probeErrored(key.kind, cause), key)
+        return .error
+    }
+}
+
+/// What a command of a probe wrote, as far as an event shows it.
+private enum ProbeOutput {
+    static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(10 << 10), as: UTF8.self) }
 }

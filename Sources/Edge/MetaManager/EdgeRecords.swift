@@ -17,6 +17,8 @@ package enum EdgeRecords {
     package static let pendingStatuses = GroupResource(group: edgeGroup, resource: "pendingpodstatuses")
     /// Deletions of finished pods that the cloud has not confirmed yet.
     package static let pendingDeletions = GroupResource(group: edgeGroup, resource: "pendingpoddeletions")
+    /// Events of the kubelet that the cloud has not heard yet.
+    package static let events = GroupResource(group: edgeGroup, resource: "waitingevents")
 
     private static let edgeGroup = "edge.kubeedge.io"
 

@@ -84,6 +84,16 @@ extension EdgeMessage {
             signingRequest.json)
     }
 
+    /// Reports a new Event (the form of v1.19 and later). Never answered, unless it `wantsAnswer`: then with `OK` or an error.
+    package static func createEvent(_ event: KubeObject) -> EdgeMessage {
+        request(EdgeOperation.insert, path(EdgeType.event, event.key), event.json)
+    }
+
+    /// Reports that an event has happened again: the whole Event as it is now, and the strategic merge patch that leads to it as text.
+    package static func patchEvent(_ event: KubeObject, _ patch: JSONValue) -> EdgeMessage {
+        request(EdgeOperation.patch, path(EdgeType.event, event.key), ["event": event.json, "patchData": .string(patch.text())])
+    }
+
     /// Asks for the CA of the Kubernetes API as PEM text (`spec/01 §5.8`).
     package static func queryKubernetesCA() -> EdgeMessage {
         EdgeMessage(

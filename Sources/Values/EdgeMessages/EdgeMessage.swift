@@ -76,6 +76,12 @@ package enum EdgeOperation {
 }
 
 extension EdgeMessage {
+    /// Whether the sender of a report waits for an answer, though none is due: `header.sync`, which Go peers never set and never read.
+    package var wantsAnswer: Bool {
+        get { header.rest["sync"] == true }
+        set { if newValue { header.rest["sync"] = true } else { header.rest.removeValue(forKey: "sync") } }
+    }
+
     /// The acknowledgement of this message: `response`, parent set, content `OK` (`spec/01 §5.4`).
     package func acknowledgement(id: String = UniqueID.next(), now: Timestamp = SystemClock().now().wall) -> EdgeMessage {
         response("OK", id: id, now: now)

@@ -55,6 +55,8 @@ package enum EdgeType {
     package static let volume = "volume"
     package static let device = "device"
     package static let deviceModel = "devicemodel"
+    /// Events of the kubelet, from v1.19 on and only where the cloud wants them.
+    package static let event = "event"
 
     /// The type word of a kind.
     package static func word(kind: String) -> String { kind.lowercased() }

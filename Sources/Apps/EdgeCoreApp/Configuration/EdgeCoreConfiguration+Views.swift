@@ -25,6 +25,8 @@ extension EdgeCoreConfiguration {
     /// The kubelet's part.
     package struct Edged: Sendable {
         package var isEnabled: Bool
+        /// Whether events go to every cloud (true) or to none; nil: to clouds that announce that they take them.
+        package var reportsEvents: Bool?
         package var nodeName: String
         /// Empty where the address is to be found out.
         package var nodeIP: String
@@ -70,7 +72,8 @@ extension EdgeCoreConfiguration {
         let runtime = kubelet.text("containerRuntimeEndpoint")
         let image = kubelet.text("imageServiceEndpoint")
         return Edged(
-            isEnabled: edged.bool("enable"), nodeName: edged.text("hostnameOverride"), nodeIP: edged.text("nodeIP"),
+            isEnabled: edged.bool("enable"), reportsEvents: edged.values["reportEvent"].bool, nodeName: edged.text("hostnameOverride"),
+            nodeIP: edged.text("nodeIP"),
             interfaceName: edged.text("customInterfaceName"), registerNodeNamespace: edged.text("registerNodeNamespace"),
             podSandboxImage: edged.text("podSandboxImage"), rootDirectory: edged.text("rootDirectory"),
             registersNode: edged.bool("registerNode") && kubelet.bool("registerNode"),

@@ -43,7 +43,8 @@ enum EdgeCoreSchema {
 
     private static func edged(_ host: HostFacts) -> [ConfigurationField] {
         [
-            .bool("enable", true), .text("hostnameOverride", nodeName(host)), .text("nodeIP", ""), .text("customInterfaceName", ""),
+            .bool("enable", true), .bool("reportEvent", nil), .text("hostnameOverride", nodeName(host)), .text("nodeIP", ""),
+            .text("customInterfaceName", ""),
             .text("registerNodeNamespace", "default"), .text("containerRuntime", "remote"), .text("runtimeCgroups", ""),
             .text("podSandboxImage", "kubeedge/pause:3.6"), .text("rootDirectory", "/var/lib/edged"), .bool("registerNode", true),
             .objects("registerWithTaints", of: taint), .bool("windowsService", false), .text("windowsPriorityClass", ""),

@@ -33,6 +33,7 @@ struct NodeAuthorization {
         case .patchPod(let key, _), .deletePod(let key, _): return decide(pod: key, in: contents)
         case .reportPods: return .allowed
         case .createSigningRequest(let object): return own(signingRequest: object.name)
+        case .createEvent(let event), .patchEvent(let event, _): return decide(event: event, in: contents)
         }
     }
 
@@ -116,7 +117,7 @@ struct NodeAuthorization {
             ? .allowed : deny(Resources.certificateSigningRequests, name, "node \"\(node)\" may use \"metaserver-csr-\(node)\" only")
     }
 
-    private func deny(_ resource: GroupVersionResource, _ name: String, _ reason: String) -> Decision {
+    func deny(_ resource: GroupVersionResource, _ name: String, _ reason: String) -> Decision {
         let resource = resource.groupResource
         return .denied(
             KubeStatus(

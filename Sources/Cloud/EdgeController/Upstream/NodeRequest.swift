@@ -67,6 +67,20 @@ enum NodeRequest: Hashable {
     case reportPods(namespace: String, [JSONValue])
     case writeLease(KubeObject, isNew: Bool)
     case createSigningRequest(KubeObject)
+    /// An event of the kubelet that is new.
+    case createEvent(KubeObject)
+    /// An event that has happened again: as it is now, and the patch that leads to it.
+    case patchEvent(KubeObject, JSONValue)
+}
+
+extension NodeRequest {
+    /// Whether Go edges never wait for an answer to it.
+    var isReport: Bool {
+        switch self {
+        case .createEvent, .patchEvent: true
+        default: false
+        }
+    }
 }
 
 /// In what form a request is answered (`spec/01 §5.5`).
@@ -106,7 +120,9 @@ struct ReadRequest {
         case (EdgeType.lease, EdgeOperation.query): .outcome(empty: .null, hasVersion: false)
         case (EdgeType.lease, _): .outcome(empty: EmptyObject.lease, hasVersion: false)
         case (EdgeType.signingRequest, EdgeOperation.insert): .outcome(empty: EmptyObject.signingRequest, hasVersion: false)
-        case (EdgeType.node, EdgeOperation.update), (EdgeType.nodeStatus, _), (EdgeType.podStatus, _), (EdgeType.pod, EdgeOperation.delete): .done
+        case (EdgeType.node, EdgeOperation.update), (EdgeType.nodeStatus, _), (EdgeType.podStatus, _), (EdgeType.pod, EdgeOperation.delete),
+            (EdgeType.event, _):
+            .done
         default: .raw
         }
     }
@@ -139,9 +155,24 @@ struct ReadRequest {
             var request = try object(content, "a CertificateSigningRequest")
             request.name = name
             return .createSigningRequest(request)
+        case (EdgeType.event, _): return try event(operation, key, content)
         default: break
         }
         throw KubeStatus(code: 405, reason: "MethodNotAllowed", message: "the cloud does not answer \(operation) of \(path.type)")
+    }
+
+    /// An update says nothing that the patch of a repeated event does not.
+    private static func event(_ operation: String, _ key: ObjectKey, _ content: JSONValue) throws(KubeStatus) -> NodeRequest {
+        switch operation {
+        case EdgeOperation.insert: return .createEvent(EdgeEvent.event(try named(content, key, "an Event")))
+        case EdgeOperation.update:
+            let event = try named(content, key, "an Event")
+            return .patchEvent(EdgeEvent.event(event), EdgeEvent.patch(event.json))
+        case EdgeOperation.patch:
+            let parts = try object(content, "a repeated event").json
+            return .patchEvent(EdgeEvent.event(try named(parts["event"], key, "an Event")), EdgeEvent.patch(try patch(parts["patchData"])))
+        default: throw KubeStatus(code: 405, reason: "MethodNotAllowed", message: "the cloud does not answer \(operation) of events")
+        }
     }
 
     private static func object(_ content: JSONValue, _ what: String) throws(KubeStatus) -> KubeObject {
