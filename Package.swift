@@ -94,7 +94,7 @@ let storeys: [Storey] = [
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "PodCore", "ObjectStore", "Supervision"],
              libraries: [logging]),
         Room(name: "Edged",
-             uses: ["Primitives", "KubeMachinery", "KubeResources", "PodCore", "ContainerRuntime", "Supervision"],
+             uses: ["Primitives", "KubeMachinery", "KubeResources", "PodCore", "YAMLDocuments", "ContainerRuntime", "Supervision"],
              libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging]),
     ]),
     Storey(name: "Apps", order: .ordered, rooms: [

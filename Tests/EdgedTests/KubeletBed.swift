@@ -34,6 +34,7 @@ struct KubeletBed: Sendable {
         configuration.containerLogDirectory = directory + "/links"
         configuration.nodeAddress = "192.0.2.7"
         configuration.cgroupRoot = "/edged-test"
+        configuration.staticPodPath = directory + "/manifests"
         self.configuration = configuration
     }
 

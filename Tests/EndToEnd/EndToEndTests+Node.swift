@@ -1,9 +1,11 @@
+import DevCluster
+import Glibc
 import KubeMachinery
 import KubeResources
 import Primitives
 import Testing
 
-/// What a user sees of the node itself: its events.
+/// What a user sees of the node itself: its events, and the pods of its manifest directory.
 extension EndToEndTests {
     /// An image that cannot be pulled, as `kubectl describe` and `kubectl get events` tell of it.
     func events(_ cluster: TestCluster) async throws {
@@ -34,5 +36,55 @@ extension EndToEndTests {
         let node = try await cluster.kubectl("describe", "node", "edge-1")
         #expect(node.contains("Starting kubelet.") && node.contains("NodeHasSufficientMemory"))
         _ = try await cluster.kubectl("delete", "pod", "no-image", "--wait=true")
+    }
+
+    private static let manifest = """
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: beacon
+        spec:
+          terminationGracePeriodSeconds: 1
+          containers:
+            - name: main
+              image: \(BusyboxImage.reference)
+              imagePullPolicy: IfNotPresent
+              command: ["sh", "-c", "trap exit TERM; while true; do sleep 1; done"]
+        """
+
+    private func manifestPath(_ cluster: TestCluster) -> String { "\(cluster.folder)/edge/manifests/beacon.yaml" }
+
+    private func mirror(_ cluster: TestCluster) async throws -> KubeObject? {
+        do {
+            return try await cluster.withAPI { try await $0.get(Resources.pods, ObjectKey(namespace: "default", name: "beacon-edge-1")) }
+        } catch let status as KubeStatus where status.isNotFound {
+            return nil
+        }
+    }
+
+    /// A manifest becomes a pod that the cluster sees and cannot end.
+    func staticPod(_ cluster: TestCluster) async throws {
+        try HostFile.write(Array(Self.manifest.utf8), to: manifestPath(cluster), mode: 0o600)
+        try await cluster.until("the cluster sees the static pod run") { try await mirror(cluster).map(TestCluster.isReady) ?? false }
+        #expect(try await cluster.kubectl("get", "pods").contains("beacon-edge-1"))
+        let containers = try await cluster.runningContainers().filter { $0.value == "beacon-edge-1" }
+        let first = try #require(try await mirror(cluster))
+        _ = try await cluster.kubectl("delete", "pod", "beacon-edge-1", "--wait=true", "--grace-period=5")
+        try await cluster.until("the mirror comes back") {
+            guard let again = try await mirror(cluster) else { return false }
+            return again.uid != first.uid && TestCluster.isReady(again)
+        }
+        #expect(try await cluster.runningContainers().filter { $0.value == "beacon-edge-1" } == containers, "nothing was restarted")
+    }
+
+    /// The pod goes with its file.
+    func staticPodEnds(_ cluster: TestCluster) async throws {
+        try await cluster.until("the static pod survived everything") { try await mirror(cluster).map(TestCluster.isReady) ?? false }
+        unlink(manifestPath(cluster))
+        try await cluster.until("pod and mirror are gone") {
+            let isRunning = try await cluster.runningContainers().values.contains("beacon-edge-1")
+            let isShown = try await mirror(cluster) != nil
+            return !isRunning && !isShown
+        }
     }
 }

@@ -16,8 +16,10 @@ struct EndToEndTests {
             try await events(cluster)
             try await pods(cluster)
             let witness = try await configuration(cluster)
+            try await staticPod(cluster)
             try await agentCrash(cluster, witness)
             try await rebootWithoutCloud(cluster, witness)
+            try await staticPodEnds(cluster)
             try await deletedNode(cluster)
             try await stop(cluster)
         } catch {

@@ -12,6 +12,8 @@ extension EdgedConfiguration {
         nodeAddress = edged.nodeIP
         rootDirectory = edged.rootDirectory
         podLogDirectory = kubelet.text("podLogsDir")
+        staticPodPath = kubelet.text("staticPodPath")
+        fileCheckInterval = kubelet.duration("fileCheckFrequency")
         clusterDomain = kubelet.text("clusterDomain")
         clusterDNS = kubelet.texts("clusterDNS")
         resolverFile = kubelet.text("resolvConf")

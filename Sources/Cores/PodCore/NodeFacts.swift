@@ -3,6 +3,8 @@ package import Primitives
 /// What the plans of a pod need to know of the node.
 package struct NodeFacts: Sendable, Hashable {
     package var name = ""
+    /// Empty while the node is not registered.
+    package var uid = ""
     /// The node's addresses, the primary one first; `status.hostIP` is the first.
     package var addresses: [String] = []
     package var labels: [String: String] = [:]

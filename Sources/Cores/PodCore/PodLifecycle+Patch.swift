@@ -6,15 +6,15 @@ extension PodLifecycle {
     /// It is worked out from the newest object given to `update`, so that the newest patch alone is enough: an older one
     /// that never reached the cloud may be dropped. The same patch is not returned twice for the same object.
     package mutating func statusPatch() -> JSONValue? {
-        guard !status.isNull else { return nil }
+        guard !status.isNull, let uid = reportUID else { return nil }
         let merged = mergedStatus()
-        guard let patch = StatusPatch.pod(from: pod.object.status, to: merged) else {
+        guard let patch = StatusPatch.pod(from: clusterStatus, to: merged) else {
             sentStatus = nil
             return nil
         }
         guard sentStatus != patch else { return nil }
         sentStatus = patch
-        return ["metadata": ["uid": .string(pod.uid)], "status": patch]
+        return ["metadata": ["uid": .string(uid)], "status": patch]
     }
 
     /// The last patch did not get through: the next call returns it again.
@@ -23,7 +23,7 @@ extension PodLifecycle {
     /// What the cluster is told: a terminal phase only once nothing can run any more (`spec/05 §15.8`).
     private func mergedStatus() -> JSONValue {
         var merged = status
-        let stored = pod.object.status
+        let stored = clusterStatus
         guard Self.isTerminal(merged["phase"].string ?? "") else { return merged }
         if couldHaveRunningContainers, !pod.isTerminal {
             for key in ["phase", "reason", "message"] { merged.setMember(key, stored.member(key)) }

@@ -7,7 +7,7 @@ extension PodLifecycle {
     package mutating func updateStatus(
         _ observation: PodObservation, node: NodeFacts, probes: ProbeResults = ProbeResults(), now: Moment
     ) -> JSONValue {
-        let stored = pod.object.status
+        let stored = storedStatus
         let old = status.isNull ? stored : status
         let hasEnded = stage == .terminated || stage == .finished
         var initial = containerStatuses(.initialization, observation, old: old, node: node, probes: probes)
@@ -48,7 +48,7 @@ extension PodLifecycle {
     /// Whether all containers have ended for good, by policy.
     func isComplete(_ observation: PodObservation) -> Bool {
         let node = NodeFacts()
-        let old = status.isNull ? pod.object.status : status
+        let old = status.isNull ? storedStatus : status
         let initial = containerStatuses(.initialization, observation, old: old, node: node, probes: ProbeResults())
         let regular = containerStatuses(.regular, observation, old: old, node: node, probes: ProbeResults())
         return Self.isTerminal(PodPhase.phase(pod, initial: initial, regular: regular, hasEnded: false))
@@ -163,7 +163,7 @@ extension PodLifecycle {
     // MARK: - Conditions and addresses
 
     private func conditions(initial: [JSONValue], regular: [JSONValue], phase: String, old: JSONValue, now: Moment) -> [JSONValue] {
-        let foreign = pod.object.status["conditions"].elements.filter { condition in
+        let foreign = storedStatus["conditions"].elements.filter { condition in
             !PodConditions.owned.contains(condition["type"].string ?? "")
                 && (disruption == nil || condition["type"].string != disruption?["type"].string)
         }
@@ -174,7 +174,7 @@ extension PodLifecycle {
             PodConditions.condition("PodScheduled", true),
         ]
         for index in own.indices {
-            let before = [old, pod.object.status].lazy.compactMap { status in
+            let before = [old, storedStatus].lazy.compactMap { status in
                 status["conditions"].elements.first { $0["type"] == own[index]["type"] }
             }.first
             if let before, before["status"] == own[index]["status"], !before["lastTransitionTime"].isNull {

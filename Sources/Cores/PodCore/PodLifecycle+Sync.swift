@@ -36,7 +36,7 @@ extension PodLifecycle {
     }
 
     var startTime: Timestamp? {
-        (status["startTime"].string ?? pod.object.status["startTime"].string).flatMap(Timestamp.init(rfc3339:))
+        (status["startTime"].string ?? storedStatus["startTime"].string).flatMap(Timestamp.init(rfc3339:))
     }
 
     // MARK: - A pod that should run

@@ -27,6 +27,8 @@ package struct PodLifecycle: Sendable {
 
     /// The newest object of the cluster; its status is what the cluster is known to have.
     package internal(set) var pod: PodView
+    /// The cluster's picture of a static pod: what its status is compared with, and whom it is reported for.
+    package private(set) var mirror: KubeObject?
     package internal(set) var stage = Stage.syncing
     package internal(set) var ending: Ending?
     /// The newest status that was worked out, null before the first.
@@ -60,6 +62,26 @@ package struct PodLifecycle: Sendable {
         pod.object = object
         if pod.isDeleted { end(.deleted) }
         if pod.isTerminal { end(.completed) }
+    }
+
+    /// Takes the mirror of a static pod, nil where there is none (any more).
+    package mutating func update(mirror: KubeObject?) {
+        if mirror?.uid != self.mirror?.uid || mirror?.status != self.mirror?.status { sentStatus = nil }
+        self.mirror = mirror
+    }
+
+    /// Whom a status is reported for; nil while a static pod has no mirror.
+    package var reportUID: String? { pod.isStatic ? mirror?.uid : pod.uid }
+
+    /// The status that the cluster is known to have.
+    var clusterStatus: JSONValue { pod.isStatic ? mirror?.status ?? .null : pod.object.status }
+
+    /// What of it the pod's own status builds upon. The phase of a mirror says nothing about the pod: only the file ends a static pod.
+    var storedStatus: JSONValue {
+        guard pod.isStatic else { return pod.object.status }
+        var status = clusterStatus
+        for member in ["phase", "reason", "message"] { status.removeMember(member) }
+        return status
     }
 
     /// The object is gone from the cluster: stop everything, delete nothing.

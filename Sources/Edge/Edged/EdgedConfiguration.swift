@@ -12,6 +12,10 @@ package struct EdgedConfiguration: Sendable {
     package var nodeAddress = ""
     package var rootDirectory = "/var/lib/edged"
     package var podLogDirectory = "/var/log/pods"
+    /// `staticPodPath`: a directory of manifests, or one file; empty for no static pods.
+    package var staticPodPath = ""
+    /// How often it is read although nothing was noticed.
+    package var fileCheckInterval = Duration.seconds(20)
     package var containerLogDirectory = "/var/log/containers"
     package var clusterDomain = "cluster.local"
     package var clusterDNS: [String] = []

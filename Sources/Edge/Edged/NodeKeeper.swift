@@ -230,6 +230,7 @@ extension NodeFacts {
 
     /// What the cluster says of the node.
     mutating func take(_ node: KubeObject) {
+        uid = node.uid
         labels = node.labels
         taints = node.spec["taints"].elements
     }

@@ -10,7 +10,7 @@ import Primitives
 /// holds up nobody else. The runtime's lists are read once a relist interval and compared with what each pod saw last.
 actor PodSupervisor {
     /// What the supervisor knows of a worker between its turns.
-    private struct Entry {
+    struct Entry {
         let worker: PodWorker
         /// Uptime of the next turn when nothing happens before; nil while a turn runs.
         var due: Duration?
@@ -24,23 +24,29 @@ actor PodSupervisor {
         var successor: KubeObject?
         var probesDue: Duration?
         var isProbing = false
+        /// From a file of the node: the cluster has no say in it.
+        var isStatic = false
+        /// Given up: it only ends.
+        var isDismissed = false
     }
 
-    private let context: PodContext
-    private var entries: [String: Entry] = [:]
+    let context: PodContext
+    var entries: [String: Entry] = [:]
+    var statics: StaticPods
     private var ready: [String] = []
     private var readyProbes: [String] = []
-    private var hasSeenPods = false
+    private(set) var hasSeenPods = false
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
     private(set) var lastRelist: Duration?
     private var sweptAt: Duration?
 
-    private var clock: any MomentSource { context.clock }
-    private var logger: Logger { context.logger }
+    var clock: any MomentSource { context.clock }
+    var logger: Logger { context.logger }
 
     init(_ context: PodContext) {
         self.context = context
+        statics = StaticPods(context.configuration)
         // One pending signal is enough: whoever hears it takes everything that is ready.
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -53,6 +59,7 @@ actor PodSupervisor {
             for await _ in signals {
                 for uid in takeReady() { group.addTask { await self.takeTurn(uid) } }
                 for uid in takeReadyProbes() { group.addTask { await self.probe(uid) } }
+                if statics.takeMirrorTurn() { group.addTask { await self.updateMirrors() } }
             }
             group.cancelAll()
         }
@@ -79,7 +86,7 @@ actor PodSupervisor {
         entry.fingerprint = outcome.fingerprint
         if outcome.isGone {
             entries[uid] = nil
-            if let successor = entry.successor { await take(successor) }
+            if let successor = entry.successor { await (entry.isStatic ? take(manifest: successor) : take(successor)) }
             return
         }
         entry.due = outcome.wakeUp
@@ -115,7 +122,7 @@ actor PodSupervisor {
     }
 
     /// The pod gets a turn now, or right after the one that runs.
-    private func wake(_ uid: String) {
+    func wake(_ uid: String) {
         guard let entry = entries[uid] else { return }
         if entry.isBusy {
             entries[uid]?.isDirty = true
@@ -136,16 +143,21 @@ actor PodSupervisor {
         case .set(let pods):
             for pod in pods { await take(pod) }
             let wanted = Set(pods.map(\.uid))
-            for uid in entries.keys where !wanted.contains(uid) { await dismiss(uid) }
+            for (uid, entry) in entries where !wanted.contains(uid) && !entry.isStatic { await dismiss(uid) }
+            await keepMirrors(wanted)
             hasSeenPods = true
         case .upsert(let pod): await take(pod)
         case .remove(let key, let uid):
-            for (other, entry) in entries where other == uid || (uid.isEmpty && entry.worker.key == key) { await dismiss(other) }
+            if await removeMirror(key, uid: uid) { return }
+            for (other, entry) in entries where !entry.isStatic && (other == uid || (uid.isEmpty && entry.worker.key == key)) {
+                await dismiss(other)
+            }
         }
     }
 
     private func take(_ pod: KubeObject) async {
         guard !pod.uid.isEmpty, pod.spec["nodeName"].string == context.configuration.nodeName else { return }
+        if PodView(pod).isMirror { return await take(mirror: pod) }
         if let entry = entries[pod.uid] {
             entries[pod.uid]?.references = Self.references(pod)
             switch await entry.worker.update(pod) {
@@ -156,9 +168,14 @@ actor PodSupervisor {
             return
         }
         // The same name with another UID: the earlier pod is gone.
-        for (uid, entry) in entries where entry.worker.key == pod.key { await dismiss(uid) }
+        for (uid, entry) in entries where entry.worker.key == pod.key && !entry.isStatic { await dismiss(uid) }
+        await start(pod)
+    }
+
+    /// Gives a pod that is new here a worker, admitted or refused.
+    func start(_ pod: KubeObject, isStatic: Bool = false) async {
         let worker = PodWorker(pod, context)
-        entries[pod.uid] = Entry(worker: worker, references: Self.references(pod))
+        entries[pod.uid] = Entry(worker: worker, references: Self.references(pod), isStatic: isStatic)
         if let refusal = await refusal(of: pod) { await worker.reject(refusal) }
         wake(pod.uid)
     }
@@ -173,8 +190,9 @@ actor PodSupervisor {
             })
     }
 
-    private func dismiss(_ uid: String) async {
+    func dismiss(_ uid: String) async {
         entries[uid]?.successor = nil
+        entries[uid]?.isDismissed = true
         guard let entry = entries[uid] else { return }
         await entry.worker.remove()
         wake(uid)
@@ -197,6 +215,8 @@ actor PodSupervisor {
         while true {
             await relist()
             let now = clock.now().uptime
+            await readManifests(now)
+            if await areMirrorsDue(now) { signal.yield() }
             for (uid, entry) in entries {
                 if let due = entry.due, due <= now { wake(uid) }
                 if let due = entry.probesDue, due <= now { wakeProbes(uid) }
@@ -221,7 +241,7 @@ actor PodSupervisor {
         for (uid, entry) in entries where !entry.isBusy {
             if let seen = entry.fingerprint, seen != list.fingerprints[uid, default: 0] { wake(uid) }
         }
-        guard hasSeenPods else { return }
+        guard hasSeenPods, statics.source.isKnown else { return }
         for uid in list.fingerprints.keys where entries[uid] == nil {
             guard let pod = list.pod(uid) else { continue }
             logger.info("pod runs that nobody wants", metadata: ["pod": "\(pod.key)", "uid": "\(uid)"])
@@ -244,7 +264,8 @@ actor PodSupervisor {
     /// Whether the node takes a pod that is new here (`spec/05 §10`). One that it has started before is never refused.
     private func refusal(of pod: KubeObject) async -> AdmissionRefusal? {
         let view = PodView(pod)
-        guard pod.status["startTime"].isNull, !view.isDeleted, !view.isTerminal else { return nil }
+        guard pod.status["startTime"].isNull, statics.mirrors.mirror(of: pod)?.status["startTime"].isNull ?? true, !view.isDeleted, !view.isTerminal
+        else { return nil }
         var others: [PodView] = []
         for entry in entries.values where entry.worker.key != pod.key {
             let (other, isActive) = await entry.worker.admissionView

@@ -61,10 +61,11 @@ actor PodWorker {
     /// The annotations that the kubelet sets on each pod it sees (`spec/05 §4.5`).
     private static func marked(_ pod: KubeObject, _ now: Moment) -> KubeObject {
         var pod = pod
-        if pod.metadata["annotations"]["kubernetes.io/config.source"].string == nil {
+        let annotations = pod.metadata["annotations"]
+        if annotations["kubernetes.io/config.seen"].string == nil {
             pod.metadata["annotations"]["kubernetes.io/config.seen"] = .string(now.wall.rfc3339Nano)
-            pod.metadata["annotations"]["kubernetes.io/config.source"] = "api"
         }
+        if annotations["kubernetes.io/config.source"].string == nil { pod.metadata["annotations"]["kubernetes.io/config.source"] = "api" }
         return pod
     }
 
@@ -100,6 +101,13 @@ actor PodWorker {
         logger.warning("pod refused", metadata: ["pod": "\(key)", "reason": "\(refusal.reason)", "message": "\(refusal.message)"])
         record(.refused(refusal))
         lifecycle.reject(refusal)
+    }
+
+    /// Takes the mirror of a static pod; true where that is news.
+    func update(mirror: KubeObject?) -> Bool {
+        guard lifecycle.mirror != mirror else { return false }
+        lifecycle.update(mirror: mirror)
+        return true
     }
 
     /// Files made from configMaps and secrets are made anew in the next turn.
@@ -220,7 +228,7 @@ actor PodWorker {
     // MARK: - The cluster
 
     private func reportStatus() async {
-        guard let patch = lifecycle.statusPatch() else { return }
+        guard let uid = lifecycle.reportUID, let patch = lifecycle.statusPatch() else { return }
         do {
             try await context.backend.patchPodStatus(key, uid: uid, patch)
         } catch let status as KubeStatus where status.isNotFound {

@@ -76,6 +76,7 @@ package actor FakeKubeletBackend: KubeletBackend {
     // MARK: - What a test asks it
 
     package func pod(_ uid: String) -> KubeObject? { podObjects[uid] }
+    package var allPods: [KubeObject] { podObjects.values.sorted { $0.uid < $1.uid } }
     package var currentNode: KubeObject? { nodeObject }
     package var currentLease: KubeObject? { leaseObject }
     /// Returns at the next change.
@@ -193,7 +194,16 @@ package actor FakeKubeletBackend: KubeletBackend {
         for stream in podStreams { stream.yield(.upsert(pod)) }
     }
 
-    package func createPod(_ pod: KubeObject) async throws -> KubeObject { pod }
+    /// Stores the pod under a UID of its own and tells of it, as the cluster does.
+    package func createPod(_ pod: KubeObject) async throws -> KubeObject {
+        try record("createPod")
+        var stored = pod
+        sequence += 1
+        stored.uid = "api-uid-\(sequence)"
+        stored.json["status"] = ["phase": "Pending"]
+        put(stored)
+        return stored
+    }
 
     package func deletePod(_ key: ObjectKey, uid: String) async throws {
         deletedPods.append(key.name)
