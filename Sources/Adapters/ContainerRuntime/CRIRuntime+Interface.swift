@@ -127,6 +127,13 @@ extension CRIRuntime {
         return answer.containers.map(ContainerState.init)
     }
 
+    package func containerStatistics(ofPod uid: String?) async throws -> [ContainerStatistics] {
+        var request = Runtime_V1_ListContainerStatsRequest()
+        if let uid { request.filter.labelSelector = [Self.podLabel: uid] }
+        let answer: Runtime_V1_ListContainerStatsResponse = try await call(.runtime("ListContainerStats"), request)
+        return answer.stats.map(ContainerStatistics.init)
+    }
+
     package func reopenLog(_ id: String) async throws {
         var request = Runtime_V1_ReopenContainerLogRequest()
         request.containerID = id

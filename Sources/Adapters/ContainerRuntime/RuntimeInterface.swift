@@ -27,6 +27,8 @@ package protocol RuntimeInterface: Sendable {
     func containers(ofPod uid: String?) async throws -> [ContainerState]
     func execute(_ command: [String], inContainer id: String, timeout: Duration?) async throws -> ExecutionResult
     func reopenLog(_ id: String) async throws
+    /// What the running containers use: all of them, or those that carry one pod's UID label.
+    func containerStatistics(ofPod uid: String?) async throws -> [ContainerStatistics]
 
     func images() async throws -> [ImageState]
     /// nil where the image is not there.

@@ -22,6 +22,7 @@ package actor FakeRuntime: RuntimeInterface {
     private var hanging: Set<String> = []
     private var hangs: [AsyncStream<Void>.Continuation] = []
     private var exits: [String: Int32] = [:]
+    private var statistics: [String: ContainerStatistics] = [:]
     private var conditions = [
         RuntimeCondition(type: "RuntimeReady", isTrue: true, reason: "", message: ""),
         RuntimeCondition(type: "NetworkReady", isTrue: true, reason: "", message: ""),
@@ -56,6 +57,9 @@ package actor FakeRuntime: RuntimeInterface {
 
     /// Containers of that name end as soon as they are started.
     package func exitAtOnce(_ name: String, code: Int32?) { exits[name] = code }
+
+    /// What containers of that name use.
+    package func use(_ name: String, _ usage: ContainerStatistics) { statistics[name] = usage }
 
     /// Ends the running containers of that name.
     package func end(_ name: String, code: Int32) {
@@ -234,6 +238,16 @@ extension FakeRuntime {
     }
 
     package func reopenLog(_ id: String) async throws { try await record("reopenLog", id) }
+    package func containerStatistics(ofPod uid: String?) async throws -> [ContainerStatistics] {
+        if let failure = failures["containerStatistics"] { throw failure }
+        return containerStates.values.filter { $0.phase == .running && (uid == nil || sandboxStates[$0.sandboxID]?.podUID == uid) }
+            .compactMap { state in
+                guard var stats = statistics[state.name] else { return ContainerStatistics(id: state.id, name: state.name, labels: state.labels) }
+                stats.id = state.id
+                stats.labels = state.labels
+                return stats
+            }
+    }
     package func images() async throws -> [ImageState] { Array(imageStates.values) }
     package func image(_ reference: String) async throws -> ImageState? { imageStates[reference] }
 
