@@ -35,6 +35,8 @@ struct KubeletBed: Sendable {
         configuration.nodeAddress = "192.0.2.7"
         configuration.cgroupRoot = "/edged-test"
         configuration.staticPodPath = directory + "/manifests"
+        // The tests do not depend on how full this machine is.
+        configuration.evictionInterval = .zero
         self.configuration = configuration
     }
 

@@ -38,6 +38,7 @@ extension Runtime_V1_PodSandboxConfig {
         linux.securityContext.supplementalGroups = plan.supplementalGroups
         linux.securityContext.seccomp.profileType = .runtimeDefault
         if let resources = plan.resources { linux.resources = Runtime_V1_LinuxContainerResources(resources) }
+        if let overhead = plan.overhead { linux.overhead = Runtime_V1_LinuxContainerResources(overhead) }
     }
 }
 
@@ -73,6 +74,8 @@ extension Runtime_V1_LinuxContainerResources {
         oomScoreAdj = plan.oomScoreAdjust
         cpusetCpus = plan.cpusetCPUs
         cpusetMems = plan.cpusetMemories
+        memorySwapLimitInBytes = plan.memorySwapLimit
+        unified = plan.unified
         hugepageLimits = plan.hugepageLimits.sorted { $0.key < $1.key }.map { size, bytes in
             var limit = Runtime_V1_HugepageLimit()
             limit.pageSize = size

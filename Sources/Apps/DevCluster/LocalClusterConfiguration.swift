@@ -69,6 +69,8 @@ extension LocalClusterConfiguration {
                         "containerRuntimeEndpoint": .string("unix://\(containerdDirectory)/containerd.sock"),
                         "imageServiceEndpoint": .string("unix://\(containerdDirectory)/containerd.sock"),
                         "staticPodPath": .string("\(edgeDirectory)/manifests"), "podLogsDir": .string(podLogDirectory),
+                        // How full the developer's disk is says nothing about this node.
+                        "evictionHard": ["nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"],
                     ],
                 ],
                 "edgeHub": [

@@ -1,4 +1,5 @@
 import Edged
+import PodCore
 import Primitives
 
 extension EdgedConfiguration {
@@ -30,6 +31,12 @@ extension EdgedConfiguration {
         statusReportInterval = kubelet.duration("nodeStatusReportFrequency")
         leaseDuration = kubelet.seconds("nodeLeaseDurationSeconds")
         syncInterval = kubelet.duration("syncFrequency")
+        oomScoreAdjust = Int64(kubelet.int("oomScoreAdj"))
+        podsPerCore = Int64(kubelet.int("podsPerCore"))
+        enforcesAllocatable = kubelet.texts("enforceNodeAllocatable").contains("pods")
+        reserved = ResourceAmounts(reservedBy: kubelet)
+        // The file was checked when it was read.
+        eviction = (try? EvictionSettings(kubelet)) ?? eviction
         kubeletVersion = "v1.28.6-kubeedge-\(EdgeCoreConfiguration.version)"
     }
 }

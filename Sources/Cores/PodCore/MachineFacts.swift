@@ -18,8 +18,7 @@ package struct MachineFacts: Sendable, Hashable {
     package var podsPerCore: Int64 = 0
     /// What is kept back: cpu in thousandths, `memory` and `ephemeral-storage` in bytes.
     package var reserved = ResourceAmounts()
-    package var evictionMemory = Threshold.bytes(100 << 20)
-    package var evictionStorage = Threshold.share(0.10)
+    package var eviction = EvictionSettings()
 
     package var machineID = ""
     package var systemUUID = ""
@@ -45,21 +44,6 @@ package struct MachineFacts: Sendable, Hashable {
 
     package init() {}
 
-    /// How much has to stay free.
-    package enum Threshold: Sendable, Hashable {
-        case bytes(Int64)
-        /// Of the capacity, 0 to 1.
-        case share(Float)
-
-        /// The threshold in bytes, rounded down, of a capacity in bytes.
-        package func amount(of capacity: Int64) -> Int64 {
-            switch self {
-            case .bytes(let bytes): bytes
-            case .share(let share): Int64(exactly: (Double(capacity) * Double(share)).rounded(.down)) ?? capacity
-            }
-        }
-    }
-
     package static func == (left: MachineFacts, right: MachineFacts) -> Bool { left.comparable == right.comparable }
     package func hash(into hasher: inout Hasher) { hasher.combine(comparable) }
     private var comparable: [AnyHashable] { [NodeStatus.make(self, now: Timestamp(seconds: 0)), nodeName] }
@@ -76,13 +60,20 @@ extension MachineFacts {
         return amounts
     }
 
+    /// What all pods together may take: the capacity without what is reserved (`spec/05 §21.7`).
+    package var podsShare: ResourceAmounts {
+        var amounts = capacity
+        for (name, amount) in reserved.amounts where amounts[name] != nil { amounts[name] = max((amounts[name] ?? 0) - amount, 0) }
+        return amounts
+    }
+
     package var allocatable: ResourceAmounts {
         var amounts = capacity
         for (name, device) in devices { amounts[name] = device.allocatable }
         func reduce(_ name: String, _ amount: Int64) { amounts[name] = max((amounts[name] ?? 0) - amount, 0) }
         for (name, amount) in reserved.amounts where amounts[name] != nil { reduce(name, amount) }
-        reduce("memory", evictionMemory.amount(of: memory))
-        reduce("ephemeral-storage", evictionStorage.amount(of: storage))
+        reduce("memory", eviction.keptBack(.memoryAvailable, of: memory))
+        reduce("ephemeral-storage", eviction.keptBack(.nodeSpace, of: storage))
         for bytes in hugepages.values { reduce("memory", bytes) }
         return amounts
     }

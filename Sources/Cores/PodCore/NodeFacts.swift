@@ -36,6 +36,10 @@ package struct NodeFacts: Sendable, Hashable {
     package var usesSystemdCgroups = false
     /// The cgroup above `kubepods`, `/` by default.
     package var cgroupRoot = "/"
+    /// Whether memory and swap of a group can be limited together.
+    package var hasSwapController = false
+    /// What the node is short of.
+    package var pressures: [NodePressure] = []
     package var usesDefaultSeccompProfile = false
     /// Address and port of MetaServer's dummy interface, put into every container's environment (`spec/05 §18.8`).
     package var kubernetesServiceHost: String?

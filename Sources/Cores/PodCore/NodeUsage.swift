@@ -24,6 +24,7 @@ package struct NodeUsage: Sendable, Hashable {
     }
 }
 
+/// Processor time of a node, pod or container.
 package struct ProcessorUsage: Sendable, Hashable {
     /// Nanoseconds of processor time a second, over the last samples.
     package var nanoCores: UInt64?
@@ -36,6 +37,7 @@ package struct ProcessorUsage: Sendable, Hashable {
     }
 }
 
+/// Memory of a node, pod or container, bytes.
 package struct MemoryUsage: Sendable, Hashable {
     /// Of the limit, or of the node; nil for a container without a limit.
     package var available: UInt64?
@@ -51,6 +53,7 @@ package struct MemoryUsage: Sendable, Hashable {
     package init() {}
 }
 
+/// A file system, or what one part of it takes there: bytes and inodes.
 package struct FilesystemUsage: Sendable, Hashable {
     package var available: UInt64?
     package var capacity: UInt64?
@@ -62,6 +65,7 @@ package struct FilesystemUsage: Sendable, Hashable {
     package init() {}
 }
 
+/// What the network interfaces of a node or pod have carried.
 package struct NetworkUsage: Sendable, Hashable {
     package struct Interface: Sendable, Hashable {
         package var name: String
@@ -79,6 +83,7 @@ package struct NetworkUsage: Sendable, Hashable {
     package init(interfaces: [Interface]) { self.interfaces = interfaces }
 }
 
+/// What one container uses, or one of the node's own groups of processes.
 package struct ContainerUsage: Sendable, Hashable {
     package var name: String
     /// Empty for a system container.
@@ -96,6 +101,7 @@ package struct ContainerUsage: Sendable, Hashable {
     }
 }
 
+/// What one volume of a pod takes.
 package struct VolumeUsage: Sendable, Hashable {
     package var name: String
     package var filesystem: FilesystemUsage
@@ -109,6 +115,7 @@ package struct VolumeUsage: Sendable, Hashable {
     }
 }
 
+/// What one pod uses.
 package struct PodUsage: Sendable, Hashable {
     package var key: ObjectKey
     package var uid: String

@@ -24,7 +24,20 @@ package enum PodAdmission {
                 reason: "InitContainerRestartPolicyForbidden",
                 message: "Failed to admit pod as it contains an init container with a restart policy, which this node does not support")
         }
-        return SysctlRule.refusal(pod, node: node) ?? resources(pod, others, node) ?? placement(pod, others, node) ?? operatingSystem(pod, node)
+        return pressure(pod, node) ?? SysctlRule.refusal(pod, node: node) ?? resources(pod, others, node) ?? placement(pod, others, node)
+            ?? operatingSystem(pod, node)
+    }
+
+    /// While the node is short of something it takes no more pods: of memory, none that asked for nothing (`spec/05 §10.4`).
+    private static func pressure(_ pod: PodView, _ node: NodeFacts) -> AdmissionRefusal? {
+        guard !node.pressures.isEmpty, !pod.isCritical else { return nil }
+        if node.pressures == [.memory] {
+            let taint: JSONValue = ["key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"]
+            let isTolerant = pod.spec["tolerations"].elements.contains { tolerates($0, taint) }
+            if pod.qualityOfService != .bestEffort || isTolerant { return nil }
+        }
+        let names = node.pressures.map(\.rawValue).joined(separator: " ")
+        return AdmissionRefusal(reason: "Evicted", message: "The node had condition: [\(names)]. ")
     }
 
     private static func resources(_ pod: PodView, _ others: [PodView], _ node: NodeFacts) -> AdmissionRefusal? {

@@ -96,10 +96,14 @@ package struct PodLifecycle: Sendable {
     }
 
     /// Ends the pod for the node's sake. `grace` replaces every other grace period.
-    package mutating func evict(reason: String, message: String, grace: Duration, now: Moment) {
+    ///
+    /// - Parameter isDisruption: The node is short of something; a pod that took more than it may disrupts itself.
+    package mutating func evict(reason: String, message: String, grace: Duration, isDisruption: Bool = true, now: Moment) {
         graceOverride = grace
-        disruption = PodConditions.condition(
-            "DisruptionTarget", true, reason: "TerminationByKubelet", message: message, transition: now.wall)
+        if isDisruption {
+            disruption = PodConditions.condition(
+                "DisruptionTarget", true, reason: "TerminationByKubelet", message: message, transition: now.wall)
+        }
         end(.failed(reason: reason, message: message))
     }
 
@@ -128,6 +132,9 @@ package struct PodLifecycle: Sendable {
 
     /// Volumes and cgroup are gone.
     package mutating func released() { if stage == .terminated { stage = .finished } }
+
+    /// Whether ending the pod now would free something: it may run, and has not been told to go in a hurry.
+    package var isEvictable: Bool { couldHaveRunningContainers && graceOverride == nil && ending != .removed }
 
     /// Whether a container of the pod may still run.
     package var couldHaveRunningContainers: Bool { stage == .syncing || stage == .terminating }

@@ -59,25 +59,24 @@ extension PodView {
         return isGuaranteed ? .guaranteed : .burstable
     }
 
-    /// What the scheduler counts: the sum of the containers or the largest init container, plus overhead.
+    /// What the scheduler counts: what the containers want, plus overhead.
     package var effectiveRequests: ResourceAmounts {
-        var total = ResourceAmounts()
-        for container in containers { total.add(container.requests) }
-        for container in initContainers { total.raise(to: container.requests) }
-        total.add(ResourceAmounts(json: spec["overhead"]))
+        var total = containerRequests
+        total.add(overhead)
         return total
     }
 
-    /// The pod's own cgroup below the node's (`spec/05 §21.6`), as a path with cgroupfs and as a slice with systemd.
-    package func cgroupParent(_ node: NodeFacts) -> String {
-        let quality = qualityOfService
-        if node.usesSystemdCgroups {
-            let id = String(uid.map { $0 == "-" ? "_" : $0 })
-            return quality == .guaranteed ? "kubepods-pod\(id).slice" : "kubepods-\(quality.rawValue.lowercased())-pod\(id).slice"
-        }
-        var root = node.cgroupRoot
-        while root.hasSuffix("/") { root.removeLast() }
-        return quality == .guaranteed ? "\(root)/kubepods/pod\(uid)" : "\(root)/kubepods/\(quality.rawValue.lowercased())/pod\(uid)"
+    /// The sum of the containers, or the largest init container where that is more.
+    package var containerRequests: ResourceAmounts { combined(\.requests) }
+    package var containerLimits: ResourceAmounts { combined(\.limits) }
+    /// What the pod costs the node beyond its containers.
+    package var overhead: ResourceAmounts { ResourceAmounts(json: spec["overhead"]) }
+
+    private func combined(_ amounts: (ContainerView) -> ResourceAmounts) -> ResourceAmounts {
+        var total = ResourceAmounts()
+        for container in containers { total.add(amounts(container)) }
+        for container in initContainers { total.raise(to: amounts(container)) }
+        return total
     }
 }
 
@@ -98,29 +97,49 @@ extension ResourcePlan {
     /// The plan of one container.
     init(_ container: ContainerView, in pod: PodView, node: NodeFacts) {
         self.init(requests: container.requests, limits: container.limits, node: node)
+        if node.usesCgroupV2 {
+            unified["memory.oom.group"] = "1"
+            if node.hasSwapController { unified["memory.swap.max"] = "0" }
+        } else if node.hasSwapController {
+            memorySwapLimit = memoryLimit
+        }
         oomScoreAdjust = Self.oomScore(container, in: pod, node: node)
         for size in node.hugepageSizes {
             hugepageLimits[size] = UInt64(clamping: container.limits["hugepages-\(size.replacingB)"] ?? 0)
         }
     }
 
-    /// The plan of the sandbox: the sum over the regular containers (`spec/05 §21.3`).
+    /// The plan of the sandbox: what all containers together want, whatever is missing of some (`spec/05 §21.3`).
     init(sandboxOf pod: PodView, node: NodeFacts) {
-        var (requests, limits) = (ResourceAmounts(), ResourceAmounts())
-        for container in pod.containers {
-            requests.add(container.requests)
-            limits.add(container.limits)
-        }
-        for container in pod.initContainers {
-            requests.raise(to: container.requests)
-            limits.raise(to: container.limits)
-        }
-        if !pod.containers.allSatisfy({ ($0.limits["cpu"] ?? 0) > 0 }) { limits["cpu"] = nil }
-        if !pod.containers.allSatisfy({ ($0.limits["memory"] ?? 0) > 0 }) { limits["memory"] = nil }
-        self.init(requests: requests, limits: limits, node: node)
+        self.init(requests: pod.containerRequests, limits: pod.containerLimits, node: node)
     }
 
-    static func shares(_ milliCPU: Int64) -> Int64 {
+    /// What the pod costs beyond its containers; nil without `spec.overhead`.
+    init?(overheadOf pod: PodView, node: NodeFacts) {
+        let overhead = pod.overhead
+        guard !overhead.amounts.isEmpty else { return nil }
+        self.init(requests: overhead, limits: overhead, node: node)
+    }
+
+    /// The limits of the pod's own group: a sum that one container does not limit is no limit (`spec/05 §21.7`).
+    package init(groupOf pod: PodView, node: NodeFacts) {
+        var (requests, limits) = (pod.containerRequests, pod.containerLimits)
+        let all = pod.containers + pod.initContainers
+        let overhead = pod.overhead
+        requests.add(overhead)
+        for name in ["cpu", "memory"] {
+            if all.allSatisfy({ ($0.limits[name] ?? 0) > 0 }) {
+                if let more = overhead[name], let limit = limits[name] { limits[name] = Int64(clamping: Int128(limit) + Int128(more)) }
+            } else {
+                limits[name] = nil
+            }
+        }
+        let quality = pod.qualityOfService
+        self.init(requests: quality == .bestEffort ? ResourceAmounts() : requests, limits: limits, node: node)
+        for size in node.hugepageSizes { hugepageLimits[size] = UInt64(clamping: limits["hugepages-\(size.replacingB)"] ?? 0) }
+    }
+
+    package static func shares(_ milliCPU: Int64) -> Int64 {
         guard milliCPU > 0 else { return 2 }
         return Int64(clamping: min(max(Int128(milliCPU) * 1024 / 1000, 2), 262_144))
     }

@@ -23,6 +23,8 @@ package struct SandboxPlan: Sendable, Hashable {
     package var runAsGroup: Int64?
     package var supplementalGroups: [Int64] = []
     package var resources: ResourcePlan?
+    /// What the pod costs beyond its containers.
+    package var overhead: ResourcePlan?
     package var runtimeHandler = ""
 
     package init() {}
@@ -67,6 +69,10 @@ package struct ResourcePlan: Sendable, Hashable {
     package var cpusetMemories = ""
     /// Page size text (`2MB`) to bytes.
     package var hugepageLimits: [String: UInt64] = [:]
+    /// Bytes of memory and swap together, in version 1 of control groups; 0 for none.
+    package var memorySwapLimit: Int64 = 0
+    /// Files of version 2 of control groups with what is written to them.
+    package var unified: [String: String] = [:]
 
     package init() {}
 }

@@ -39,6 +39,7 @@ package enum SandboxPlanner {
         plan.runAsGroup = security["runAsGroup"].int
         plan.supplementalGroups = pod.supplementalGroups
         plan.resources = ResourcePlan(sandboxOf: pod, node: node)
+        plan.overhead = ResourcePlan(overheadOf: pod, node: node)
         return plan
     }
 }

@@ -10,6 +10,13 @@ package import Primitives
 /// containers run on, and the next start adopts them.
 package struct Edged: Sendable {
     private let context: PodContext
+    private let current = CurrentPods()
+    private let reader: UsageReader
+    private let processes: ProcessReader
+    private let reclaimer: (any DiskReclaimer)?
+
+    /// What the node and its pods use. Costs nothing until it is asked.
+    package var usage: any UsageSource { reader }
 
     /// - Parameters:
     ///   - handlers: How hooks and probes reach into pods.
@@ -26,7 +33,8 @@ package struct Edged: Sendable {
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        events: any EventSink = NoEvents(), cgroups: PodCgroups, clock: any MomentSource, logger: Logger
+        events: any EventSink = NoEvents(), cgroups: PodCgroups, processes: ProcessReader = ProcessReader(),
+        reclaimer: (any DiskReclaimer)? = nil, clock: any MomentSource, logger: Logger
     ) throws(EdgedFailure) {
         context = PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
@@ -34,14 +42,22 @@ package struct Edged: Sendable {
             images: ImageStore(runtime: runtime, clock: clock, logger: logger), cgroups: cgroups, handlers: handlers, events: events,
             logger: logger,
             root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
+        self.processes = processes
+        self.reclaimer = reclaimer
+        let current = current
+        reader = UsageReader(context, processes: processes) { await current.subjects() }
     }
 
     package func run() async throws {
         for directory in ["pods", "plugins", "plugins_registry", "pod-resources", "checkpoints", "seccomp"] {
             try context.root.makeDirectory(directory)
         }
-        let supervisor = PodSupervisor(context)
+        await prepareGroups()
         let clock = context.clock
+        let supervisor = PodSupervisor(context)
+        current.follow(supervisor)
+        let eviction = EvictionKeeper(
+            context, supervisor: supervisor, usage: reader, reclaimer: reclaimer ?? NoReclaimer(), processes: processes, kernelLog: KernelLog())
         let node = NodeKeeper(
             context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, events: context.events, clock: clock,
             logger: context.logger,
@@ -51,8 +67,30 @@ package struct Edged: Sendable {
             group.addTask { try await node.run() }
             group.addTask { try await lease.run(node) }
             group.addTask { try await supervisor.run() }
+            if context.configuration.evictionInterval > .zero { group.addTask { try await eviction.run() } }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+}
+
+extension Edged {
+    /// The groups above the pods', and the agent's own kernel score.
+    private func prepareGroups() async {
+        let configuration = context.configuration
+        let machine = MachineFacts(configuration)
+        // Only now is there a root directory whose file system can be measured: a pod may come before the node's first look.
+        await context.node.update { $0.take(machine) }
+        var share = configuration.enforcesAllocatable ? machine.podsShare : machine.capacity
+        if let most = processes.processes().maximum {
+            share["pid"] = max(Int64(clamping: most) - (configuration.enforcesAllocatable ? configuration.reserved["pid"] ?? 0 : 0), 1)
+        }
+        context.cgroups.makeNodeGroups(await context.node.facts, share: share)
+        guard let score = configuration.oomScoreAdjust else { return }
+        do { try HostFiles.put("\(score)", into: "/proc/self/oom_score_adj") } catch {
+            context.logger.warning(
+                "the kernel may kill the agent before its pods: it needs CAP_SYS_RESOURCE to protect itself",
+                metadata: ["oomScoreAdj": "\(score)", "error": "\(error)"])
         }
     }
 }
@@ -75,6 +113,7 @@ extension NodeFacts {
         maximumPods = configuration.maximumPods
         enforcesCPUQuota = configuration.enforcesCPUQuota
         usesCgroupV2 = cgroups.isVersionTwo
+        hasSwapController = cgroups.hasSwapController
         usesSystemdCgroups = configuration.usesSystemdCgroups
         cgroupRoot = configuration.cgroupRoot
         usesDefaultSeccompProfile = configuration.usesDefaultSeccompProfile

@@ -1,3 +1,4 @@
+package import PodCore
 package import Primitives
 
 /// The settings of `modules.edged` that the kubelet acts on (`spec/05 §2`).
@@ -41,9 +42,18 @@ package struct EdgedConfiguration: Sendable {
     package var relistInterval = Duration.seconds(1)
     /// `v1.28.6-kubeedge-v1.17.0`.
     package var kubeletVersion = "v1.28.6-kubeedge-v1.17.0"
-    /// What `evictionHard` keeps back of memory, bytes, and of the node's file system, in hundredths.
-    package var evictionMemory: Int64 = 100 << 20
-    package var evictionStorageShare: Int64 = 10
+    /// When pods have to go for the node's sake.
+    package var eviction = EvictionSettings()
+    /// How often the node's signals are read; zero: never.
+    package var evictionInterval = Duration.seconds(10)
+    /// `kubeReserved` and `systemReserved` together: cpu in thousandths, `memory` and `ephemeral-storage` in bytes, `pid`.
+    package var reserved = ResourceAmounts()
+    /// 0 for no limit.
+    package var podsPerCore: Int64 = 0
+    /// Whether pods are held together to what the node has for them (`enforceNodeAllocatable: [pods]`).
+    package var enforcesAllocatable = true
+    /// The agent's own kernel score; nil leaves it.
+    package var oomScoreAdjust: Int64?
     /// Where containers find the Kubernetes API (`METASERVER_DUMMY_IP` and `…_PORT`).
     package var kubernetesServiceHost: String?
     package var kubernetesServicePort: String?

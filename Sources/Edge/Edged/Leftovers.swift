@@ -4,7 +4,7 @@ import PodCore
 /// Directories and logs of pods that nobody knows any more (`spec/05 §19.15, §24.3`).
 ///
 /// Only called once the wanted pods and the runtime's lists are known; only what lies beneath the kubelet's own directories goes.
-/// Unknown control groups stay: another kubelet of this machine may use the same tree.
+/// Control groups of pods without a directory here stay: another kubelet of this machine may use the same tree.
 struct Leftovers {
     private let context: PodContext
 
@@ -16,6 +16,8 @@ struct Leftovers {
             for uid in try context.root.contents("pods") where !known.contains(uid) {
                 for point in Mounts.points(below: "\(context.root.path)/pods/\(uid)") { try Mounts.unmount(point) }
                 try context.root.remove("pods/\(uid)")
+                // The directory was ours, so the group is.
+                context.cgroups.removePod(uid, context.configuration)
                 context.logger.info("directory of an unknown pod removed", metadata: ["uid": "\(uid)"])
             }
             for name in try context.logs.contents() {

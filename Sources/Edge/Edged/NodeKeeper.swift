@@ -84,6 +84,10 @@ actor NodeKeeper {
     /// Measures what changes, and asks the runtime.
     private func look() async {
         facts.measure(configuration)
+        let pressures = await state.facts.pressures
+        facts.hasMemoryPressure = pressures.contains(.memory)
+        facts.hasDiskPressure = pressures.contains(.disk)
+        facts.hasPIDPressure = pressures.contains(.processes)
         let now = clock.now().uptime
         var problems: [String] = []
         var network: String?
@@ -202,8 +206,9 @@ extension MachineFacts {
         kubeletVersion = configuration.kubeletVersion
         kubeProxyVersion = configuration.kubeletVersion
         kubeletPort = configuration.serverPort
-        evictionMemory = .bytes(configuration.evictionMemory)
-        evictionStorage = .share(Float(configuration.evictionStorageShare) / 100)
+        podsPerCore = configuration.podsPerCore
+        reserved = configuration.reserved
+        eviction = configuration.eviction
         measure(configuration)
     }
 

@@ -19,8 +19,16 @@ struct PodCgroups: Sendable {
         if HostFiles.exists("\(root)/cgroup.controllers") {
             version = .two
         } else {
-            version = .one(controllers: ["cpu", "memory", "pids", "cpuset"].filter { HostFiles.exists("\(root)/\($0)/tasks") })
+            version = .one(controllers: ["cpu", "memory", "pids", "hugetlb", "cpuset"].filter { HostFiles.exists("\(root)/\($0)/tasks") })
         }
+    }
+
+    /// Whether a limit of memory can hold swap in check as well.
+    var hasSwapController: Bool {
+        guard isVersionTwo else { return HostFiles.exists("\(root)/memory/memory.memsw.limit_in_bytes") }
+        // The root has no limits of its own, groups have.
+        let own = (HostFiles.line("/proc/self/cgroup") ?? "").split(separator: ":", omittingEmptySubsequences: false).last ?? "/"
+        return HostFiles.exists("\(root)\(own)/memory.swap.max") || HostFiles.exists("\(root)/kubepods/memory.swap.max")
     }
 
     var isVersionTwo: Bool { if case .two = version { true } else { false } }
@@ -100,12 +108,14 @@ struct PodCgroups: Sendable {
             return values
         case "memory": return limits.memoryLimit > 0 ? [("memory.limit_in_bytes", "\(limits.memoryLimit)")] : []
         case "pids": return maximumProcesses > 0 ? [("pids.max", "\(maximumProcesses)")] : []
+        case "hugetlb": return limits.hugepageLimits.sorted { $0.key < $1.key }.map { ("hugetlb.\($0.key).limit_in_bytes", "\($0.value)") }
         case "":
             var values: [(String, String)] = []
             if limits.cpuShares > 1 { values.append(("cpu.weight", "\(1 + (min(limits.cpuShares, 262_144) - 2) * 9999 / 262_142)")) }
             if limits.cpuQuota > 0 { values.append(("cpu.max", "\(limits.cpuQuota) \(period)")) }
             if limits.memoryLimit > 0 { values.append(("memory.max", "\(limits.memoryLimit)")) }
             if maximumProcesses > 0 { values.append(("pids.max", "\(maximumProcesses)")) }
+            values += limits.hugepageLimits.sorted { $0.key < $1.key }.map { ("hugetlb.\($0.key).max", "\($0.value)") }
             return values
         default: return []
         }

@@ -28,6 +28,10 @@ actor PodSupervisor {
         var isStatic = false
         /// Given up: it only ends.
         var isDismissed = false
+        /// Whether its local storage is limited and has to be measured.
+        var hasStorageLimits = false
+        /// What a burstable pod asks for of the processor, thousandths of a core.
+        var burstableCPU: Int64 = 0
     }
 
     let context: PodContext
@@ -40,6 +44,8 @@ actor PodSupervisor {
     private let signal: AsyncStream<Void>.Continuation
     private(set) var lastRelist: Duration?
     private var sweptAt: Duration?
+    /// What burstable pods were given of the processor together.
+    private var burstableCPU: Int64?
 
     var clock: any MomentSource { context.clock }
     var logger: Logger { context.logger }
@@ -175,7 +181,10 @@ actor PodSupervisor {
     /// Gives a pod that is new here a worker, admitted or refused.
     func start(_ pod: KubeObject, isStatic: Bool = false) async {
         let worker = PodWorker(pod, context)
-        entries[pod.uid] = Entry(worker: worker, references: Self.references(pod), isStatic: isStatic)
+        let view = PodView(pod)
+        entries[pod.uid] = Entry(
+            worker: worker, references: Self.references(pod), isStatic: isStatic, hasStorageLimits: LocalStorageRule.applies(to: view),
+            burstableCPU: view.qualityOfService == .burstable ? view.effectiveRequests["cpu"] ?? 0 : 0)
         if let refusal = await refusal(of: pod) { await worker.reject(refusal) }
         wake(pod.uid)
     }
@@ -214,6 +223,7 @@ actor PodSupervisor {
         var next = clock.now().uptime
         while true {
             await relist()
+            await shareOut()
             let now = clock.now().uptime
             await readManifests(now)
             if await areMirrorsDue(now) { signal.yield() }
@@ -257,6 +267,21 @@ actor PodSupervisor {
         if let sweptAt, now - sweptAt < .seconds(300) { return }
         sweptAt = now
         Leftovers(context).remove(known: known)
+    }
+
+    // MARK: - Usage
+
+    func worker(_ uid: String) -> PodWorker? { entries[uid]?.worker }
+    func measuredWorkers(withStorageLimits: Bool) -> [PodWorker] {
+        entries.values.filter { $0.hasStorageLimits || !withStorageLimits }.map(\.worker)
+    }
+
+    /// Gives burstable pods their processor time when they come and go (`spec/05 §21.7`).
+    private func shareOut() async {
+        let wanted = entries.values.reduce(0) { $0 + $1.burstableCPU }
+        guard wanted != burstableCPU else { return }
+        burstableCPU = wanted
+        context.cgroups.shareOut(burstable: wanted, await context.node.facts)
     }
 
     // MARK: - Admission

@@ -118,10 +118,7 @@ extension PodWorker {
             throw EdgedFailure(code: .network, message: "network is not ready: \(problem)")
         }
         makeDirectories(node)
-        let limits = plan.resources ?? ResourcePlan()
-        if let problem = context.cgroups.make(plan.cgroupParent, limits, maximumProcesses: context.configuration.podProcessLimit) {
-            record(.controlGroupFailed(problem))
-        }
+        makeGroup(node)
         try await mountVolumes(node)
         recordResolver(node)
         let id: String
@@ -131,6 +128,8 @@ extension PodWorker {
             record(.sandboxFailed(failure.message))
             throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(failure.message)")
         }
+        // systemd makes the slices of a new sandbox its own, and what was written before is gone.
+        if node.usesSystemdCgroups { makeGroup(node) }
         let state: SandboxState
         do {
             state = try await context.runtime.sandbox(id)
@@ -141,6 +140,12 @@ extension PodWorker {
         knownSandboxes[id] = state
         logger.info("pod sandbox runs", metadata: ["pod": "\(key)", "sandbox": "\(id)", "addresses": "\(state.addresses.joined(separator: ","))"])
         return state
+    }
+
+    private func makeGroup(_ node: NodeFacts) {
+        let problem = context.cgroups.make(
+            node.path(pod.cgroup(node)), ResourcePlan(groupOf: pod, node: node), maximumProcesses: context.configuration.podProcessLimit)
+        if let problem { record(.controlGroupFailed(problem)) }
     }
 
     // MARK: - A container

@@ -142,7 +142,7 @@ extension PodWorker {
             try context.root.remove("pods/\(uid)/volume-subpaths")
             volumes = VolumeSet()
         }
-        context.cgroups.remove(pod.cgroupParent(node))
+        context.cgroups.remove(node.path(pod.cgroup(node)))
         lifecycle.released()
     }
 }

@@ -116,7 +116,7 @@ actor PodWorker {
     /// The pod and whether it counts as one that uses the node.
     var admissionView: (PodView, Bool) { (lifecycle.pod, lifecycle.couldHaveRunningContainers) }
 
-    private func interrupt() { interruption?.finish() }
+    func interrupt() { interruption?.finish() }
 
     // MARK: - A turn
 

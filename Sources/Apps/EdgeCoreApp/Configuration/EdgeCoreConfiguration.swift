@@ -1,4 +1,5 @@
 import KubeMachinery
+import PodCore
 package import Primitives
 package import Supervision
 
@@ -45,6 +46,9 @@ package struct EdgeCoreConfiguration: Sendable {
             }
             let driver = edged["tailoredKubeletConfig"].text("cgroupDriver")
             if !["cgroupfs", "systemd"].contains(driver) { problems.append(.invalid("CGroupDriver", driver, "CGroupDriver value error")) }
+            do { _ = try EvictionSettings(edged["tailoredKubeletConfig"]) } catch {
+                problems.append(.invalid("eviction", "evictionHard, evictionSoft", error.message))
+            }
         }
         let hub = modules["edgeHub"]
         if hub.bool("enable") {
