@@ -148,4 +148,28 @@ import Testing
                 await bed.status(pod)["message"] == "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ")
         }
     }
+
+    @Test func `a critical pod takes the place of another, which says so`() async throws {
+        let bed = try KubeletBed()
+        defer { bed.clean() }
+        let kubelet = try UsageBed(bed)
+        let all: JSONValue = .string("\(MachineReader().cores)")
+        try await kubelet.running {
+            let pod = makePod("web", container: ["resources": ["requests": ["cpu": all]]])
+            await bed.backend.start([pod])
+            try await bed.eventually("it runs") { await bed.phase(pod) == "Running" }
+            let late = makePod("late", container: ["resources": ["requests": ["cpu": "1"]]])
+            await bed.backend.put(late)
+            try await bed.eventually("there is no room") { await bed.status(late)["reason"] == "OutOfcpu" }
+            let dns = makePod("dns", ["priority": 2_000_000_000], container: ["resources": ["requests": ["cpu": "1"]]])
+            await bed.backend.put(dns)
+            try await bed.eventually("it has its place") { await bed.phase(dns) == "Running" }
+            try await bed.eventually("the other is gone") { await bed.phase(pod) == "Failed" }
+            let status = await bed.status(pod)
+            #expect(status["reason"] == "Preempting" && status["message"] == "Preempted in order to admit critical pod")
+            let disruption = status["conditions"].elements.first { $0["type"] == "DisruptionTarget" }
+            #expect(disruption?["message"] == "Pod was preempted by Kubelet to accommodate a critical pod.")
+            #expect(kubelet.events.messages("Preempting") == ["Preempted in order to admit critical pod"])
+        }
+    }
 }

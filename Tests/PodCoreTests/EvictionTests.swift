@@ -390,3 +390,55 @@ struct KernelOOMTests {
                 == "System OOM encountered, victim process: stress, pid: 42")
     }
 }
+
+@Suite("room for critical pods")
+struct PreemptionTests {
+    private static func pod(_ name: String, cpu: String? = nil, memory: String? = nil, priority: Int64? = nil, isGuaranteed: Bool = false)
+        -> KubeObject
+    {
+        var amounts: JSONValue = [:]
+        if let cpu { amounts["cpu"] = .string(cpu) }
+        if let memory { amounts["memory"] = .string(memory) }
+        let resources: JSONValue = isGuaranteed ? ["limits": amounts] : ["requests": amounts]
+        var spec: JSONValue = [:]
+        if let priority { spec["priority"] = .integer(priority) }
+        return Fixture.pod(
+            containers: [Fixture.container("main", ["resources": resources])], spec: spec, metadata: ["name": .string(name), "uid": .string(name)])
+    }
+
+    private static let system: Int64 = 2_000_000_000
+    /// Two cores and four gigabytes are full.
+    private static let others = [
+        pod("best"), pod("small", cpu: "300m", memory: "512Mi"), pod("large", cpu: "700m", memory: "1Gi"),
+        pod("bound", cpu: "500m", memory: "1Gi", isGuaranteed: true), pod("node", cpu: "500m", memory: "1536Mi", priority: system + 1000),
+    ]
+
+    @Test(
+        "who makes room",
+        arguments: [
+            (pod("web", cpu: "100m"), nil), (pod("dns", cpu: "100m", priority: system), ["small"]),
+            (pod("dns", cpu: "600m", priority: system), ["large"]),
+            (pod("dns", cpu: "900m", priority: system), ["large", "small"]), (pod("dns", memory: "1Gi", priority: system), ["large"]),
+            (pod("dns", cpu: "1200m", priority: system), ["large", "bound"]), (pod("dns", cpu: "1800m", priority: system), nil),
+            (pod("dns", cpu: "1800m", priority: system + 2000), ["large", "small", "bound", "node"]), (pod("dns", cpu: "9", priority: system), nil),
+        ] as [(KubeObject, [String]?)])
+    func victims(pod: KubeObject, expected: [String]?) {
+        let victims = Preemption.victims(for: PodView(pod), among: Self.others.map(PodView.init), node: Fixture.node)
+        #expect(victims?.map(\.name).sorted() == expected?.sorted())
+    }
+
+    @Test("where there are too many pods the one that asks for nothing goes")
+    func count() {
+        var node = Fixture.node
+        node.maximumPods = 5
+        let victims = Preemption.victims(for: PodView(Self.pod("dns", priority: Self.system)), among: Self.others.map(PodView.init), node: node)
+        #expect(victims?.map(\.name) == ["best"])
+    }
+
+    @Test("no pod goes for one that the node refuses for another reason")
+    func otherReasons() {
+        var pod = Self.pod("dns", cpu: "100m", priority: Self.system)
+        pod.spec["nodeSelector"] = ["zone": "elsewhere"]
+        #expect(Preemption.victims(for: PodView(pod), among: Self.others.map(PodView.init), node: Fixture.node) == nil)
+    }
+}

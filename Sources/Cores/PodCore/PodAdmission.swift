@@ -53,6 +53,24 @@ package enum PodAdmission {
         return nil
     }
 
+    /// How much of what the pod asks for is missing; only what is above zero.
+    static func shortage(_ pod: PodView, _ others: [PodView], _ node: NodeFacts) -> ResourceAmounts {
+        var missing = ResourceAmounts()
+        func compare(_ name: String, _ wanted: Int64, _ used: Int64, _ capacity: Int64) {
+            let lack = Int128(wanted) + Int128(used) - Int128(capacity)
+            if wanted > 0, lack > 0 { missing[name] = Int64(clamping: lack) }
+        }
+        compare("pods", 1, Int64(others.count), node.maximumPods)
+        let wanted = pod.effectiveRequests
+        var used = ResourceAmounts()
+        for other in others { used.add(other.effectiveRequests) }
+        let known = ["cpu": node.allocatableCPU, "memory": node.allocatableMemory, "ephemeral-storage": node.allocatableStorage]
+        for (name, capacity) in known.merging(node.allocatableOther, uniquingKeysWith: { known, _ in known }) {
+            compare(name, wanted[name] ?? 0, used[name] ?? 0, capacity)
+        }
+        return missing
+    }
+
     private static func lack(_ name: String, _ requested: Int64, _ used: Int64, _ capacity: Int64) -> AdmissionRefusal {
         AdmissionRefusal(
             reason: "OutOf\(name)",

@@ -97,12 +97,16 @@ package struct PodLifecycle: Sendable {
 
     /// Ends the pod for the node's sake. `grace` replaces every other grace period.
     ///
-    /// - Parameter isDisruption: The node is short of something; a pod that took more than it may disrupts itself.
-    package mutating func evict(reason: String, message: String, grace: Duration, isDisruption: Bool = true, now: Moment) {
+    /// - Parameters:
+    ///   - isDisruption: The node is short of something; a pod that took more than it may disrupts itself.
+    ///   - disruption: What the condition says in place of `message`.
+    package mutating func evict(
+        reason: String, message: String, grace: Duration, isDisruption: Bool = true, disruption text: String? = nil, now: Moment
+    ) {
         graceOverride = grace
         if isDisruption {
             disruption = PodConditions.condition(
-                "DisruptionTarget", true, reason: "TerminationByKubelet", message: message, transition: now.wall)
+                "DisruptionTarget", true, reason: "TerminationByKubelet", message: text ?? message, transition: now.wall)
         }
         end(.failed(reason: reason, message: message))
     }

@@ -31,6 +31,15 @@ extension PodWorker {
         interrupt()
     }
 
+    /// Ends the pod to make room for a critical one.
+    func preempt() {
+        guard lifecycle.isEvictable else { return }
+        lifecycle.evict(
+            reason: Preemption.reason, message: Preemption.message, grace: pod.terminationGrace ?? StopBudget.minimum,
+            disruption: Preemption.disruption, now: context.clock.now())
+        interrupt()
+    }
+
     /// Whether nothing of the pod runs any more, and its volumes are given back.
     var hasReleased: Bool { lifecycle.stage == .finished }
 }

@@ -1,3 +1,4 @@
+import Logging
 import PodCore
 
 /// What usage and eviction want of the pods.
@@ -16,6 +17,15 @@ extension PodSupervisor {
         guard let worker = worker(uid) else { return }
         await worker.evict(message, grace: grace, isDisruption: isDisruption)
         wake(uid)
+    }
+
+    /// Ends a pod to make room for a critical one, which is admitted at once.
+    func preempt(_ pod: PodView) async {
+        guard let worker = worker(pod.uid) else { return }
+        context.logger.warning("pod makes room for a critical one", metadata: ["pod": "\(pod.object.key)"])
+        context.events.record(KubeletEvent(.pod(pod), .warning, reason: Preemption.reason, message: Preemption.message))
+        await worker.preempt()
+        wake(pod.uid)
     }
 
     /// Whether nothing of the pod runs any more, and its volumes are given back.

@@ -296,7 +296,11 @@ actor PodSupervisor {
             let (other, isActive) = await entry.worker.admissionView
             if isActive { others.append(other) }
         }
-        return PodAdmission.refusal(view, among: others, node: await context.node.facts)
+        let node = await context.node.facts
+        guard let refusal = PodAdmission.refusal(view, among: others, node: node) else { return nil }
+        guard let victims = Preemption.victims(for: view, among: others, node: node) else { return refusal }
+        for victim in victims { await preempt(victim) }
+        return nil
     }
 
     /// How many pods there are, and how many of them are in a turn.
