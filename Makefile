@@ -48,7 +48,7 @@ deps: $(STAMPS)/packages
 test-deps: deps $(STAMPS)/test-packages
 
 $(STAMPS)/packages: scripts/install-packages
-	@scripts/install-packages libsqlite3-dev libyaml-dev containerd runc containernetworking-plugins busybox-static iproute2 iptables
+	@scripts/install-packages libsqlite3-dev libyaml-dev zlib1g-dev containerd runc containernetworking-plugins busybox-static iproute2 iptables
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/test-packages: scripts/install-packages

@@ -95,7 +95,7 @@ let storeys: [Storey] = [
              libraries: [logging]),
         Room(name: "Edged",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "PodCore", "YAMLDocuments", "ContainerRuntime", "Supervision"],
-             libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging]),
+             libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging, "CZLib"]),
     ]),
     Storey(name: "Apps", order: .ordered, rooms: [
         Room(name: "CloudCoreApp",
@@ -133,6 +133,7 @@ let storeys: [Storey] = [
 let systemLibraries: [Target] = [
     .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CMalloc", path: "Sources/Adapters/CMalloc"),
+    .systemLibrary(name: "CZLib", path: "Sources/Adapters/CZLib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibYAML", path: "Sources/Adapters/CLibYAML", providers: [.apt(["libyaml-dev"])]),
 ]
 

@@ -29,13 +29,24 @@ struct KubeletOnContainerdTests {
         return pod
     }
 
-    private static func withKubelet(
-        _ bed: ContainerdBed, _ backend: FakeKubeletBackend, _ body: @Sendable @escaping () async throws -> Void
+    /// A pod of one container without volumes.
+    static func plainPod(_ name: String, _ script: String) -> KubeObject {
+        var pod = pod(name, script)
+        pod.spec.removeMember("volumes")
+        pod.spec["terminationGracePeriodSeconds"] = 1
+        return pod
+    }
+
+    /// Runs a kubelet on the bed's runtime while `body` runs; a second call is a restart of the agent.
+    static func withKubelet(
+        _ bed: ContainerdBed, _ backend: FakeKubeletBackend, configure: (inout EdgedConfiguration) -> Void = { _ in },
+        body: @Sendable @escaping () async throws -> Void
     ) async throws {
         var configuration = EdgedConfiguration(nodeName: "edge-1")
         configuration.rootDirectory = bed.directory + "/edged"
         configuration.podLogDirectory = bed.directory + "/logs"
         configuration.containerLogDirectory = bed.directory + "/links"
+        configure(&configuration)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let edged = try Edged(
             configuration, runtime: bed.runtime, backend: backend, handlers: NIOHandlerNetwork(group: group),

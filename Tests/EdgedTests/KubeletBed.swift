@@ -15,7 +15,7 @@ struct KubeletBed: Sendable {
     let backend: FakeKubeletBackend
     let network = FakeHandlerNetwork()
     let events = RecordingEvents()
-    let configuration: EdgedConfiguration
+    var configuration: EdgedConfiguration
     let directory: String
 
     init(_ bed: KubeletBed, _ backend: FakeKubeletBackend) {
@@ -45,8 +45,7 @@ struct KubeletBed: Sendable {
         let logger = Logger(label: "edged") { _ in SwiftLogNoOpLogHandler() }
         let edged = try Edged(
             configuration, runtime: runtime, backend: backend, handlers: network, events: events,
-            cgroups: PodCgroups(root: directory + "/cgroup", logger: logger),
-            clock: clock, logger: logger)
+            cgroups: PodCgroups(root: directory + "/cgroup", logger: logger), clock: clock, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do { try await edged.run() } catch is CancellationError {}
@@ -54,6 +53,17 @@ struct KubeletBed: Sendable {
             try await body()
             group.cancelAll()
         }
+    }
+
+    /// What the parts of a kubelet share, for tests of a part alone.
+    func context(events: any EventSink = NoEvents()) throws -> PodContext {
+        let logger = Logger(label: "edged") { _ in SwiftLogNoOpLogHandler() }
+        let cgroups = PodCgroups(root: directory + "/cgroup", logger: logger)
+        return PodContext(
+            configuration: configuration, runtime: runtime, backend: backend, clock: clock,
+            node: NodeState(NodeFacts(configuration, cgroups: cgroups)), images: ImageStore(runtime: runtime, clock: clock, logger: logger),
+            cgroups: cgroups, handlers: network, events: events, logger: logger, root: try OwnDirectory(configuration.rootDirectory),
+            logs: try OwnDirectory(configuration.podLogDirectory))
     }
 
     func clean() {

@@ -36,6 +36,8 @@ package protocol RuntimeInterface: Sendable {
     /// Returns the reference to create containers with.
     func pullImage(_ reference: String, credentials: RegistryCredentials?, sandbox: SandboxPlan?) async throws -> String
     func removeImage(_ reference: String) async throws
+    /// The image that sandboxes are run from, as the runtime is configured; nil where it does not tell.
+    func sandboxImage() async throws -> String?
     /// What the stored images take, by file system.
     func imageFilesystems() async throws -> [ImageFilesystem]
 

@@ -1,4 +1,5 @@
 import Edged
+import KubeMachinery
 import PodCore
 import Primitives
 
@@ -37,6 +38,24 @@ extension EdgedConfiguration {
         reserved = ResourceAmounts(reservedBy: kubelet)
         // The file was checked when it was read.
         eviction = (try? EvictionSettings(kubelet)) ?? eviction
+        garbage = GarbagePolicy(edged)
         kubeletVersion = "v1.28.6-kubeedge-\(EdgeCoreConfiguration.version)"
+    }
+}
+
+extension GarbagePolicy {
+    /// What stays of logs, ended containers and unused images.
+    init(_ edged: EdgeCoreConfiguration.Edged) {
+        self.init()
+        let kubelet = edged.kubelet
+        minimumContainerAge = edged.minimumGCAge
+        containersKept = edged.maxPerPodContainerCount
+        containersKeptInAll = edged.maxContainerCount
+        sandboxImage = edged.podSandboxImage
+        minimumImageAge = kubelet.duration("imageMinimumGCAge")
+        imageHighPercent = Int64(kubelet.int("imageGCHighThresholdPercent"))
+        imageLowPercent = Int64(kubelet.int("imageGCLowThresholdPercent"))
+        logSize = Quantity(kubelet.text("containerLogMaxSize"))?.value ?? logSize
+        logFiles = max(2, kubelet.int("containerLogMaxFiles"))
     }
 }

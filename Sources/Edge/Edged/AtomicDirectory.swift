@@ -34,7 +34,7 @@ enum AtomicDirectory {
             throw EdgedFailure(code: .unsafePath, message: "\"\(file.path)\" is no path inside a volume", isRetryable: false)
         }
         let own = try OwnDirectory(directory)
-        let old = readLink("\(directory)/\(current)")
+        let old = HostFiles.linkTarget("\(directory)/\(current)")
         if let old, try holds(files, own, version: old, group: group) { return false }
         let version = ".." + stamp(now.wall)
         try fill(files, "\(directory)/\(version)", group: group)
@@ -100,7 +100,7 @@ enum AtomicDirectory {
 
     /// Points a link at `target` in one step, whatever was there before.
     private static func link(_ target: String, at path: String) throws(EdgedFailure) {
-        if readLink(path) == target { return }
+        if HostFiles.linkTarget(path) == target { return }
         let temporary = path + (path.hasSuffix(current) ? "_tmp" : "..tmp")
         unlink(temporary)
         guard symlink(target, temporary) == 0 else { throw .last("link", temporary) }
@@ -108,13 +108,6 @@ enum AtomicDirectory {
         let failure = EdgedFailure.last("replace", path)
         unlink(temporary)
         throw failure
-    }
-
-    /// Where a link points; nil where there is no link.
-    private static func readLink(_ path: String) -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink(path, &buffer, buffer.count)
-        return count >= 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 
     /// `2024_06_01_10_00_00.123456789`.

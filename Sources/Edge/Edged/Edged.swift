@@ -56,8 +56,9 @@ package struct Edged: Sendable {
         let clock = context.clock
         let supervisor = PodSupervisor(context)
         current.follow(supervisor)
+        let garbage = GarbageCollector(context, pods: { await supervisor.standings() })
         let eviction = EvictionKeeper(
-            context, supervisor: supervisor, usage: reader, reclaimer: reclaimer ?? NoReclaimer(), processes: processes, kernelLog: KernelLog())
+            context, supervisor: supervisor, usage: reader, reclaimer: reclaimer ?? garbage, processes: processes, kernelLog: KernelLog())
         let node = NodeKeeper(
             context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, events: context.events, clock: clock,
             logger: context.logger,
@@ -68,6 +69,7 @@ package struct Edged: Sendable {
             group.addTask { try await lease.run(node) }
             group.addTask { try await supervisor.run() }
             if context.configuration.evictionInterval > .zero { group.addTask { try await eviction.run() } }
+            group.addTask { try await garbage.run() }
             defer { group.cancelAll() }
             try await group.next()
         }

@@ -40,6 +40,9 @@ package struct EdgedConfiguration: Sendable {
     package var syncInterval = Duration.seconds(60)
     /// How often the runtime's lists are compared with what is known.
     package var relistInterval = Duration.seconds(1)
+    package var garbage = GarbagePolicy()
+    /// How often the logs of running containers are measured; containers are collected every sixth time, images every thirtieth.
+    package var housekeepingInterval = Duration.seconds(10)
     /// `v1.28.6-kubeedge-v1.17.0`.
     package var kubeletVersion = "v1.28.6-kubeedge-v1.17.0"
     /// When pods have to go for the node's sake.

@@ -163,9 +163,3 @@ actor EvictionKeeper {
         }
     }
 }
-
-/// Frees nothing.
-struct NoReclaimer: DiskReclaimer {
-    func removeDeadContainers() async throws {}
-    func removeUnusedImages() async throws {}
-}

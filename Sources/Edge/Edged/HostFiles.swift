@@ -77,7 +77,7 @@ enum HostFiles {
         try write(Array(text.utf8), to: file, path)
     }
 
-    private static func write(_ bytes: [UInt8], to file: Int32, _ path: String) throws(EdgedFailure) {
+    static func write(_ bytes: [UInt8], to file: Int32, _ path: String) throws(EdgedFailure) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
@@ -85,6 +85,13 @@ enum HostFiles {
             guard count > 0 else { throw .last("write", path) }
             rest = rest.dropFirst(count)
         }
+    }
+
+    /// Where a link points; nil where there is no link.
+    static func linkTarget(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &buffer, buffer.count)
+        return count >= 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -10,24 +10,32 @@ struct Leftovers {
 
     init(_ context: PodContext) { self.context = context }
 
-    /// Removes everything of pods whose UID is not in `known`.
+    /// Removes everything of pods whose UID is not in `known`. What cannot be removed keeps nothing else from going.
     func remove(known: Set<String>) {
-        do {
-            for uid in try context.root.contents("pods") where !known.contains(uid) {
-                for point in Mounts.points(below: "\(context.root.path)/pods/\(uid)") { try Mounts.unmount(point) }
+        for uid in names(in: context.root, "pods") where !known.contains(uid) {
+            attempt("directory of an unknown pod", uid) {
+                try Mounts.unmountAll(below: "\(context.root.path)/pods/\(uid)")
                 try context.root.remove("pods/\(uid)")
                 // The directory was ours, so the group is.
                 context.cgroups.removePod(uid, context.configuration)
                 context.logger.info("directory of an unknown pod removed", metadata: ["uid": "\(uid)"])
             }
-            for name in try context.logs.contents() {
-                // `<namespace>_<name>_<uid>`, none of which has an underscore in it.
-                let parts = name.split(separator: "_", omittingEmptySubsequences: false)
-                guard parts.count == 3, !known.contains(String(parts[2])) else { continue }
-                try context.logs.remove(name)
-            }
-        } catch {
-            context.logger.warning("files of unknown pods stay", metadata: ["error": "\(error)"])
+        }
+        for name in names(in: context.logs) {
+            // `<namespace>_<name>_<uid>`, none of which has an underscore in it.
+            let parts = name.split(separator: "_", omittingEmptySubsequences: false)
+            guard parts.count == 3, !known.contains(String(parts[2])) else { continue }
+            attempt("logs of an unknown pod", name) { try context.logs.remove(name) }
+        }
+        LogLinks(context).removeDead()
+    }
+
+    /// What cannot be read holds nothing that could be removed.
+    private func names(in directory: OwnDirectory, _ relative: String? = nil) -> [String] { (try? directory.contents(relative)) ?? [] }
+
+    private func attempt(_ what: String, _ name: String, _ body: () throws -> Void) {
+        do { try body() } catch {
+            context.logger.warning("clean-up failed", metadata: ["what": "\(what)", "name": "\(name)", "error": "\(error)"])
         }
     }
 }

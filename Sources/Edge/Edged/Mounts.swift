@@ -17,6 +17,14 @@ enum Mounts {
         guard errno == EBUSY, umount2(path, Int32(MNT_DETACH)) == 0 else { throw .last("unmount", path) }
     }
 
+    /// Undoes every mount at or below a directory. One whose server may be gone is detached without asking it.
+    static func unmountAll(below directory: String) throws(EdgedFailure) {
+        for entry in table(below: directory) {
+            if entry.type.hasPrefix("nfs"), umount2(entry.point, Int32(MNT_DETACH)) == 0 { continue }
+            try unmount(entry.point)
+        }
+    }
+
     /// Whether another file system begins at `path`.
     static func isMountPoint(_ path: String) -> Bool {
         var here = stat()
@@ -25,16 +33,42 @@ enum Mounts {
         return here.st_dev != above.st_dev
     }
 
+    /// Whether something is mounted at `path`, as the kernel's table says: also a bound directory, also what does not answer.
+    static func isMounted(_ path: String) -> Bool { points(below: path).contains(path) }
+
     /// All mount points at or below a directory, the deepest first.
-    static func points(below directory: String) -> [String] {
+    static func points(below directory: String) -> [String] { table(below: directory).map(\.point) }
+
+    /// Mount points with the types of what is mounted, the latest first.
+    private static func table(below directory: String) -> [(point: String, type: String)] {
         guard let table = HostFiles.read("/proc/self/mountinfo", limit: 4 << 20) else { return [] }
-        let points = String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
-            let fields = line.split(separator: " ", maxSplits: 5)
-            guard fields.count > 4 else { return nil }
-            let point = String(fields[4])
-            return point == directory || point.hasPrefix(directory + "/") ? point : nil
+        let entries = String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap { line -> (point: String, type: String)? in
+            let fields = line.split(separator: " ")
+            guard fields.count > 4, fields[4].hasPrefix(directory) || fields[4].utf8.contains(UInt8(ascii: "\\")) else { return nil }
+            let point = plain(fields[4])
+            guard point == directory || point.hasPrefix(directory + "/") else { return nil }
+            let type = fields.firstIndex(of: "-").map { $0 + 1 < fields.count ? String(fields[$0 + 1]) : "" }
+            return (point, type ?? "")
         }
-        return points.reversed()
+        return entries.reversed()
+    }
+
+    /// The table writes blanks and their like as `\040`.
+    private static func plain(_ field: Substring) -> String {
+        guard field.utf8.contains(UInt8(ascii: "\\")) else { return String(field) }
+        var bytes: [UInt8] = []
+        var rest = Array(field.utf8)[...]
+        while let first = rest.first {
+            let digits = String(decoding: rest.dropFirst().prefix(3), as: UTF8.self)
+            if first == UInt8(ascii: "\\"), digits.utf8.count == 3, let byte = UInt8(digits, radix: 8) {
+                bytes.append(byte)
+                rest = rest.dropFirst(4)
+            } else {
+                bytes.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Space of the file system that holds `path`: bytes and inodes, in all and free to use.
@@ -57,63 +91,13 @@ extension Mounts {
         guard mount("nodev", path, "hugetlbfs", 0, option) == 0 else { throw .last("mount huge pages at", path) }
     }
 
-    /// Binds a part of a volume to `target`. Links are followed only as far as they stay in the volume (`spec/05 §12.9`).
-    static func bind(_ subPath: String, of volume: String, to target: String) throws(EdgedFailure) {
-        if isMountPoint(target) || isFileMount(target) { return }
-        guard let top = realPath(volume) else { throw .last("find", volume) }
-        let wanted = "\(top)/\(subPath)"
-        if realPath(wanted) == nil { try makeDirectories(subPath, in: top) }
-        guard let real = realPath(wanted), real == top || real.hasPrefix(top + "/") else {
-            throw EdgedFailure(code: .unsafePath, message: "subPath \"\(subPath)\" leads out of its volume \(volume)", isRetryable: false)
-        }
-        // From the real path on no link is left: whoever puts one in now is refused.
-        let descriptor = try openWithoutLinks(real)
-        defer { close(descriptor) }
-        var information = stat()
-        guard fstat(descriptor, &information) == 0 else { throw .last("read", real) }
-        let parent = target.split(separator: "/").dropLast().joined(separator: "/")
-        try OwnDirectory("/" + parent).makeDirectory()
-        if information.st_mode & S_IFMT == S_IFDIR {
-            if mkdir(target, 0o750) != 0, errno != EEXIST { throw .last("make directory", target) }
-        } else if !HostFiles.exists(target) {
-            try HostFiles.create([], at: target, mode: 0o640)
-        }
-        guard mount("/proc/self/fd/\(descriptor)", target, nil, UInt(MS_BIND), nil) == 0 else { throw .last("bind \(real) to", target) }
-    }
-
-    private static func isFileMount(_ path: String) -> Bool { points(below: path).contains(path) }
-
-    private static func makeDirectories(_ subPath: String, in top: String) throws(EdgedFailure) {
-        var information = stat()
-        guard stat(top, &information) == 0 else { throw .last("read", top) }
-        var directory = try openWithoutLinks(top)
-        defer { close(directory) }
-        for name in subPath.split(separator: "/") where name != "." {
-            let name = String(name)
-            if mkdirat(directory, name, information.st_mode & 0o777) != 0, errno != EEXIST { throw .last("make directory \(name) in", top) }
-            let next = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard next >= 0 else { throw .last("open \(name) in", top) }
-            close(directory)
-            directory = next
-        }
-    }
-
-    private static func openWithoutLinks(_ path: String) throws(EdgedFailure) -> Int32 {
-        var descriptor = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .last("open", "/") }
-        for name in path.split(separator: "/") {
-            // O_PATH, which Glibc's module does not show.
-            let next = openat(descriptor, String(name), 0o10000000 | O_NOFOLLOW | O_CLOEXEC)
-            close(descriptor)
-            guard next >= 0 else { throw .last("open", path) }
-            descriptor = next
-        }
-        return descriptor
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let text = realpath(path, nil) else { return nil }
-        defer { free(text) }
-        return String(cString: text)
+    /// Shows a directory at another place.
+    static func bind(_ source: String, to target: String, isReadOnly: Bool) throws(EdgedFailure) {
+        guard mount(source, target, nil, UInt(MS_BIND), nil) == 0 else { throw .last("bind \(source) to", target) }
+        guard isReadOnly else { return }
+        if mount(nil, target, nil, UInt(MS_BIND | MS_REMOUNT | MS_RDONLY), nil) == 0 { return }
+        let failure = EdgedFailure.last("make read-only what is bound to", target)
+        try unmount(target)
+        throw failure
     }
 }

@@ -47,42 +47,56 @@ struct OwnDirectory: Sendable, Hashable {
     }
 
     /// Removes a file or a whole directory beneath. What is not there is removed already.
+    ///
+    /// Nothing that is mounted beneath is entered, be it of the same file system: a volume bound there is somebody's data.
     func remove(_ relative: String) throws(EdgedFailure) {
         var names = try checked(relative)
         let last = names.removeLast()
-        var directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { return }
+        guard let directory = try descriptor(names) else { return }
         defer { close(directory) }
-        var information = stat()
-        guard fstat(directory, &information) == 0 else { throw .last("read", path) }
-        for name in names {
-            let next = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard next >= 0 else {
-                if errno == ENOENT { return }
-                throw .last("open", "\(path)/\(relative)")
-            }
-            close(directory)
-            directory = next
-        }
-        guard Self.remove(last, in: directory, device: information.st_dev) else { throw .last("remove", "\(path)/\(relative)") }
+        guard let mount = Self.mount(of: directory) else { throw .last("read the mount of", path) }
+        guard Self.remove(last, in: directory, mount: mount) else { throw .last("remove", "\(path)/\(relative)") }
     }
 
-    /// Removes one entry with all beneath it, on one file system; false where something stays, with `errno` set.
-    private static func remove(_ name: String, in directory: Int32, device: dev_t) -> Bool {
+    /// Opens a directory beneath for `…at` calls; the caller closes it. nil where there is none; no link is followed on the way.
+    func openDirectory(_ relative: String) throws(EdgedFailure) -> Int32? { try descriptor(checked(relative)) }
+
+    private func descriptor(_ names: [String]) throws(EdgedFailure) -> Int32? {
+        var directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return nil }
+        for name in names {
+            let next = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            let failure = errno
+            close(directory)
+            guard next >= 0 else {
+                if failure == ENOENT { return nil }
+                errno = failure
+                throw .last("open \(names.joined(separator: "/")) in", path)
+            }
+            directory = next
+        }
+        return directory
+    }
+
+    /// Removes one entry with all beneath it, on one mount; false where something stays, with `errno` set.
+    private static func remove(_ name: String, in directory: Int32, mount: String) -> Bool {
         if unlinkat(directory, name, 0) == 0 || errno == ENOENT { return true }
         guard errno == EISDIR || errno == EPERM else { return false }
         let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard child >= 0 else { return errno == ENOENT }
         defer { close(child) }
-        var information = stat()
-        guard fstat(child, &information) == 0 else { return false }
-        guard information.st_dev == device else {
+        guard Self.mount(of: child) == mount else {
             errno = EBUSY
             return false
         }
         var isEmpty = true
-        for entry in entries(of: dup(child)) where !remove(entry, in: child, device: device) { isEmpty = false }
+        for entry in entries(of: dup(child)) where !remove(entry, in: child, mount: mount) { isEmpty = false }
         return isEmpty && (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    }
+
+    /// The ID of the mount that a file was opened through: it tells a bound directory from its neighbours of the same device.
+    private static func mount(of descriptor: Int32) -> String? {
+        HostFiles.text("/proc/self/fdinfo/\(descriptor)")?.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }.map(String.init)
     }
 
     /// Closes `descriptor`.

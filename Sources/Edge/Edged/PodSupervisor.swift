@@ -141,7 +141,10 @@ actor PodSupervisor {
     // MARK: - What the cluster wants
 
     private func followPods() async {
-        for await change in await context.backend.pods() { await accept(change) }
+        // A stream that ends has lost changes: the next one begins with the whole set.
+        while !Task.isCancelled {
+            for await change in await context.backend.pods() { await accept(change) }
+        }
     }
 
     private func accept(_ change: PodChange) async {
@@ -208,8 +211,15 @@ actor PodSupervisor {
     }
 
     private func followConfiguration() async {
-        for await change in await context.backend.configurationChanges() {
-            for (uid, entry) in entries where entry.references.contains(change) {
+        while !Task.isCancelled {
+            for await change in await context.backend.configurationChanges() {
+                for (uid, entry) in entries where entry.references.contains(change) {
+                    await entry.worker.configurationChanged()
+                    wake(uid)
+                }
+            }
+            // A stream that ends has lost changes: whatever a pod refers to may be another one now.
+            for (uid, entry) in entries where !entry.references.isEmpty {
                 await entry.worker.configurationChanged()
                 wake(uid)
             }
@@ -301,6 +311,14 @@ actor PodSupervisor {
         guard let victims = Preemption.victims(for: view, among: others, node: node) else { return refusal }
         for victim in victims { await preempt(victim) }
         return nil
+    }
+
+    /// What each wanted pod means for what may be taken away; nil until the wanted pods are known.
+    func standings() async -> [String: PodStanding]? {
+        guard hasSeenPods else { return nil }
+        var standings: [String: PodStanding] = [:]
+        for (uid, entry) in entries { standings[uid] = await entry.worker.standing }
+        return standings
     }
 
     /// How many pods there are, and how many of them are in a turn.

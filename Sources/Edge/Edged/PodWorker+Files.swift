@@ -45,17 +45,10 @@ extension PodWorker {
 
     /// Removes what the pod has on the disk: its directory, its logs and the links to them.
     func removeFiles() {
-        let prefix = "\(pod.name)_\(pod.namespace)_"
         do {
             if Mounts.points(below: context.root.path + "/pods/\(uid)").isEmpty { try context.root.remove("pods/\(uid)") }
             try context.logs.remove(logName)
-            let directory = context.configuration.containerLogDirectory
-            if !directory.isEmpty {
-                let links = try OwnDirectory(directory)
-                for name in try links.contents() where name.hasPrefix(prefix) && !HostFiles.exists("\(directory)/\(name)") {
-                    try links.remove(name)
-                }
-            }
+            LogLinks(context).removeDead()
         } catch {
             logger.warning("files of a pod stay", metadata: ["pod": "\(key)", "error": "\(error)"])
         }

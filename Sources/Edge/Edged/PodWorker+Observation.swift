@@ -72,20 +72,25 @@ extension PodWorker {
 
     /// Removes what has ended and is not needed for the status: older copies of containers, sandboxes without containers.
     func removeDead(_ observation: PodObservation) async {
-        var seen: Set<String> = []
+        let pods = [uid: standing]
         var gone: Set<String> = []
-        for container in observation.containers where container.phase == .exited || container.phase == .created {
-            if seen.insert(container.name).inserted { continue }
+        let (policy, now) = (context.configuration.garbage, context.clock.now().wall)
+        for container in ContainerGarbage.containers(observation.containers, of: pods, policy: policy, now: now) {
             gone.insert(container.id)
-            await tolerating { try await self.context.runtime.removeContainer(container.id) }
+            await tolerating { try await self.context.removeDead(container) }
         }
-        for sandbox in observation.sandboxes.dropFirst() where !sandbox.isReady {
-            guard !observation.containers.contains(where: { $0.sandboxID == sandbox.id && !gone.contains($0.id) }) else { continue }
+        let left = observation.containers.filter { !gone.contains($0.id) }
+        for sandbox in ContainerGarbage.sandboxes(observation.sandboxes, containers: left, of: pods) {
             await tolerating {
                 try await self.context.runtime.stopSandbox(sandbox.id)
                 try await self.context.runtime.removeSandbox(sandbox.id)
             }
         }
+    }
+
+    /// What the pod means for what may be taken away from the node.
+    var standing: PodStanding {
+        PodStanding(hasEnded: lifecycle.stage == .finished, images: Set(pod.allContainers.map(\.image)))
     }
 
     private func tolerating(_ body: () async throws -> Void) async {

@@ -12,6 +12,8 @@ package actor FakeRuntime: RuntimeInterface {
 
     /// The calls that change something, in order.
     package private(set) var calls: [Call] = []
+    /// The containers whose logs were reopened; the fake writes none, so each is asked for again and again.
+    package private(set) var reopenedLogs: [String] = []
     package private(set) var sandboxPlans: [String: SandboxPlan] = [:]
     package private(set) var containerPlans: [String: ContainerPlan] = [:]
     private var sandboxStates: [String: SandboxState] = [:]
@@ -237,7 +239,11 @@ extension FakeRuntime {
         return ExecutionResult(output: [], errors: [], exitCode: exits["exec " + command.joined(separator: " ")] ?? 0)
     }
 
-    package func reopenLog(_ id: String) async throws { try await record("reopenLog", id) }
+    package func reopenLog(_ id: String) async throws {
+        reopenedLogs.append(id)
+        if let failure = failures["reopenLog"] { throw failure }
+    }
+
     package func containerStatistics(ofPod uid: String?) async throws -> [ContainerStatistics] {
         if let failure = failures["containerStatistics"] { throw failure }
         return containerStates.values.filter { $0.phase == .running && (uid == nil || sandboxStates[$0.sandboxID]?.podUID == uid) }
@@ -263,7 +269,10 @@ extension FakeRuntime {
         imageStates[reference] = nil
     }
 
-    package func imageFilesystems() async throws -> [ImageFilesystem] { [] }
+    package func sandboxImage() async throws -> String? { nil }
+    package func imageFilesystems() async throws -> [ImageFilesystem] {
+        [ImageFilesystem(mountPoint: "/images", usedBytes: 0, usedInodes: 0)]
+    }
     package func executionAddress(_ command: [String], inContainer id: String, streams: StreamSelection) async throws -> String {
         "http://127.0.0.1:1/exec/\(id)"
     }
