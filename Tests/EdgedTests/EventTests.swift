@@ -74,7 +74,9 @@ final class RecordingEvents: EventSink {
         try await withKubelet { bed in
             await bed.runtime.addImage("busybox:1")
             let config = makePod("config", container: ["envFrom": [["configMapRef": ["name": "settings"]]]])
-            let volume = makePod("volume", ["volumes": [["name": "files", "secret": ["secretName": "none"]]]])
+            let volume = makePod(
+                "volume", ["volumes": [["name": "files", "secret": ["secretName": "none"]]]],
+                container: ["volumeMounts": [["name": "files", "mountPath": "/files"]]])
             await bed.backend.start([config, volume])
             try await bed.eventually("the configMap is missed") {
                 bed.events.lines(of: "config").contains("Warning Failed: Error: configmap \"settings\" not found")

@@ -62,6 +62,9 @@ private func withDirectory(_ body: (String) throws -> Void) throws {
             let names = try OwnDirectory(directory).contents().sorted()
             #expect(names.count == 3 && names.contains("..data") && names.contains("colour"))
             #expect(throws: EdgedFailure.self) { _ = try write([("../out", "x")]) }
+            #expect(throws: EdgedFailure.self, "a file cannot be a directory too") { _ = try write([("a", "x"), ("a/b", "y")]) }
+            #expect(HostFiles.text(directory + "/colour") == "red")
+            #expect(try OwnDirectory(directory).contents().count == 3, "what was begun is taken away")
         }
     }
 

@@ -71,8 +71,35 @@ struct EndToEndTests {
         }
     }
 
-    /// A pod that shows its configMap, secret, token and environment in its log, again and again.
+    /// A volume of the node and a claim that is not bound to it yet.
+    private func makeClaim(_ cluster: TestCluster) async throws {
+        try HostFile.makeDirectory("\(cluster.folder)/disk")
+        try HostFile.write(Array("kept".utf8), to: "\(cluster.folder)/disk/state")
+        var claim = KubeObject(apiVersion: "v1", kind: "PersistentVolumeClaim", namespace: "default", name: "disk")
+        claim.spec = [
+            "accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": "1Mi"]], "volumeName": "disk-of-edge-1", "storageClassName": "",
+        ]
+        let object = claim
+        let made = try await cluster.withAPI { try await $0.create(Resources.persistentVolumeClaims, object) }
+        var volume = KubeObject(apiVersion: "v1", kind: "PersistentVolume", namespace: nil, name: "disk-of-edge-1")
+        volume.spec = [
+            "capacity": ["storage": "1Mi"], "accessModes": ["ReadWriteOnce"], "local": ["path": .string("\(cluster.folder)/disk")],
+            "claimRef": ["kind": "PersistentVolumeClaim", "namespace": "default", "name": "disk", "uid": .string(made.uid)],
+            "nodeAffinity": [
+                "required": [
+                    "nodeSelectorTerms": [
+                        ["matchExpressions": [["key": "kubernetes.io/hostname", "operator": "In", "values": ["edge-1"]]]]
+                    ]
+                ]
+            ],
+        ]
+        let disk = volume
+        _ = try await cluster.withAPI { try await $0.create(Resources.persistentVolumes, disk) }
+    }
+
+    /// A pod that shows its configMap, secret, token, disk and environment in its log, again and again.
     private func configuration(_ cluster: TestCluster) async throws -> KubeObject {
+        try await makeClaim(cluster)
         _ = try await cluster.kubectl("create", "configmap", "settings", "--from-literal=colour=green")
         _ = try await cluster.kubectl("create", "secret", "generic", "login", "--from-literal=password=open-sesame")
         var pod = KubeObject(apiVersion: "v1", kind: "Pod", namespace: "default", name: "witness")
@@ -93,7 +120,7 @@ struct EndToEndTests {
                         """
                         while true; do
                         echo "state=$(cat /work/state) file=$(cat /etc/settings/colour) env=$COLOUR secret=$(cat /etc/login/password) \
-                        node=$NODE token=$(wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token)"
+                        disk=$(cat /disk/state) node=$NODE token=$(wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token)"
                         sleep 1; done
                         """,
                     ],
@@ -103,22 +130,28 @@ struct EndToEndTests {
                     ],
                     "volumeMounts": [
                         ["name": "work", "mountPath": "/work"], ["name": "settings", "mountPath": "/etc/settings"],
-                        ["name": "login", "mountPath": "/etc/login"],
+                        ["name": "login", "mountPath": "/etc/login"], ["name": "disk", "mountPath": "/disk"],
                     ],
                 ]
             ],
             "volumes": [
                 ["name": "work", "emptyDir": [:]], ["name": "settings", "configMap": ["name": "settings"]],
                 ["name": "login", "secret": ["secretName": "login"]],
+                ["name": "disk", "persistentVolumeClaim": ["claimName": "disk"]],
             ],
         ]
         let object = pod
         _ = try await cluster.withAPI { try await $0.create(Resources.pods, object) }
+        try await cluster.until("the witness waits for its disk") {
+            try await cluster.pods("app=witness").first?.status["initContainerStatuses"][0]["state"]["waiting"].object != nil
+        }
+        #expect(try await !cluster.pods("app=witness").contains(where: TestCluster.isReady))
+        _ = try await cluster.kubectl("patch", "pvc", "disk", "--subresource=status", "-p", "{\"status\":{\"phase\":\"Bound\"}}")
         try await cluster.until("the witness runs") { try await cluster.pods("app=witness").contains(where: TestCluster.isReady) }
         let witness = try #require(try await cluster.pods("app=witness").first)
         try await cluster.until("the witness shows what it was given") {
             let log = cluster.log(witness, "main")
-            return log.contains("state=prepared file=green env=green secret=open-sesame node=edge-1 token=") && !log.contains("token=0")
+            return log.contains("state=prepared file=green env=green secret=open-sesame disk=kept node=edge-1 token=") && !log.contains("token=0")
         }
         let begin = SystemClock().now().uptime
         _ = try await cluster.kubectl("patch", "configmap", "settings", "-p", "{\"data\":{\"colour\":\"blue\"}}")
@@ -157,7 +190,7 @@ struct EndToEndTests {
         print("every pod ran again \(SystemClock().now().uptime - begin) after the node's start without the cloud")
         try await cluster.until("the witness has its configuration, secret and token again") {
             let lines = cluster.log(witness, "main").split(separator: "\n")
-            return lines.last?.contains("state=prepared file=blue env=blue secret=open-sesame node=edge-1") == true
+            return lines.last?.contains("state=prepared file=blue env=blue secret=open-sesame disk=kept node=edge-1") == true
                 && lines.last?.contains("token=0") == false && !(lines.count == logged)
         }
         let alone = try await cluster.runningContainers()

@@ -34,10 +34,18 @@ struct VolumeTests {
         Kind(json: #"{"name":"v","downwardAPI":{}}"#, plan: .files(path: directory("downward-api"), onMemory: true)),
         Kind(json: #"{"name":"v","projected":{"sources":[]}}"#, plan: .files(path: directory("projected"), onMemory: true)),
         Kind(
-            json: #"{"name":"v","persistentVolumeClaim":{"claimName":"c","readOnly":true}}"#,
-            plan: .persistentVolumeClaim(name: "c", isReadOnly: true)),
+            json: #"{"name":"v","nfs":{"server":"10.0.0.9","path":"/share","readOnly":true}}"#,
+            plan: .nfs(server: "10.0.0.9", export: "/share", path: directory("nfs"), isReadOnly: true)),
         Kind(
-            json: #"{"name":"v","glusterfs":{}}"#, plan: .unsupported("volume \"v\" is of type glusterfs, which this node does not support")),
+            json: #"{"name":"v","glusterfs":{}}"#,
+            plan: .unsupported(
+                "volume \"v\" is of type glusterfs, which this node does not support: "
+                    + "attach the storage to the node and use a persistent volume of type local, or use nfs")),
+        Kind(
+            json: #"{"name":"v","csi":{"driver":"x"}}"#,
+            plan: .unsupported(
+                "volume \"v\" is of type csi, which this node does not support: "
+                    + "no storage drivers are run here: use a persistent volume of type local, hostPath or nfs")),
         Kind(
             json: #"{"name":"v","hostPath":{"path":"/x","type":"Odd"}}"#,
             plan: .unsupported("volume \"v\" has hostPath type \"Odd\", which does not exist")),

@@ -6,10 +6,16 @@ package struct MountedVolume: Sendable, Hashable {
     package var hostPath: String
     /// Whether the volume itself can only be read (configMap, secret, projected, downwardAPI).
     package var isReadOnly: Bool
+    /// A disk, not a directory: for `volumeDevices`.
+    package var isDevice: Bool
+    /// The group that may use it; containers get it.
+    package var group: Int64?
 
-    package init(hostPath: String, isReadOnly: Bool) {
+    package init(hostPath: String, isReadOnly: Bool, isDevice: Bool = false, group: Int64? = nil) {
         self.hostPath = hostPath
         self.isReadOnly = isReadOnly
+        self.isDevice = isDevice
+        self.group = group
     }
 }
 
@@ -88,8 +94,10 @@ package struct ContainerPlanner: Sendable {
         plan.stdin = container.json["stdin"].bool ?? false
         plan.stdinOnce = container.json["stdinOnce"].bool ?? false
         plan.tty = container.json["tty"].bool ?? false
+        plan.devices += try disks(container)
         plan.resources = ResourcePlan(container, in: pod, node: node)
         plan.security = try ContainerSecurityPlan(container, in: pod, image: image, node: node, target: target)
+        plan.security.supplementalGroups = pod.supplementalGroups(with: volumes.values)
         blueprint.plan = plan
         return blueprint
     }
@@ -116,6 +124,21 @@ package struct ContainerPlanner: Sendable {
                     propagation: try propagation(mount["mountPropagation"].string, container)))
         }
         return (mounts, subPaths)
+    }
+
+    /// The volumes that the container gets as disks (`spec/05 §19.11`).
+    private func disks(_ container: ContainerView) throws(StartFailure) -> [DevicePlan] {
+        var devices: [DevicePlan] = []
+        for device in container.volumeDevices {
+            let name = device["name"].string ?? ""
+            guard let volume = volumes[name], volume.isDevice else {
+                throw .configuration("cannot find volume \"\(name)\" to pass into container \"\(container.name)\"")
+            }
+            devices.append(
+                DevicePlan(
+                    containerPath: device["devicePath"].string ?? "", hostPath: volume.hostPath, permissions: volume.isReadOnly ? "r" : "mrw"))
+        }
+        return devices
     }
 
     private func subPath(_ mount: JSONValue, _ variables: EnvironmentPlan.Variables) throws(StartFailure) -> String? {

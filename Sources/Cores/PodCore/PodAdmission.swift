@@ -137,7 +137,11 @@ extension PortPlan {
 enum NodeAffinity {
     static func matches(_ pod: PodView, node: NodeFacts) -> Bool {
         for (key, value) in pod.spec["nodeSelector"].stringMap where node.labels[key] != value { return false }
-        let required = pod.spec.at("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+        return matches(pod.spec.at("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"), node: node)
+    }
+
+    /// Whether a node selector allows the node; one that is not there allows all.
+    static func matches(_ required: JSONValue, node: NodeFacts) -> Bool {
         guard required.object != nil else { return true }
         return required["nodeSelectorTerms"].elements.contains { term in
             let (labels, fields) = (term["matchExpressions"].elements, term["matchFields"].elements)

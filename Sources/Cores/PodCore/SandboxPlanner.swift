@@ -56,10 +56,14 @@ extension NamespacePlan {
 
 extension PodView {
     /// fsGroup first, then what the pod adds.
-    var supplementalGroups: [Int64] {
+    var supplementalGroups: [Int64] { supplementalGroups(with: [MountedVolume]()) }
+
+    /// fsGroup first, then the groups of the volumes, then what the pod adds (`spec/05 §12.2`).
+    package func supplementalGroups(with volumes: some Sequence<MountedVolume>) -> [Int64] {
         var groups = securityContext["fsGroup"].int.map { [$0] } ?? []
-        groups += securityContext["supplementalGroups"].elements.compactMap(\.int)
-        return groups
+        let added = securityContext["supplementalGroups"].elements.compactMap(\.int)
+        groups += Set(volumes.compactMap(\.group)).subtracting(groups).subtracting(added).sorted()
+        return groups + added
     }
 }
 

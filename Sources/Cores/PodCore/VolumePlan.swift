@@ -20,13 +20,17 @@ package enum VolumePlan: Sendable, Hashable {
     /// A directory of the pod (mode 0777). `sizeLimit` in bytes; for memory it is already the smallest of all limits.
     case emptyDirectory(path: String, medium: Medium, sizeLimit: Int64?)
     /// A path of the host, used as it is after the check.
-    case hostPath(path: String, type: HostPathType)
+    case hostPath(path: String, type: HostPathType, isReadOnly: Bool = false)
     /// Files from configMaps, secrets, fields and tokens at `path`: see `VolumeFiles`.
     case files(path: String, onMemory: Bool)
-    /// A claim whose persistent volume tells the rest; read-only where the pod says so.
-    case persistentVolumeClaim(name: String, isReadOnly: Bool)
+    /// A claim whose persistent volume tells the rest: see `ClaimedVolume`.
+    case claim(VolumeClaim)
     /// An NFS export to mount at `path`.
-    case nfs(server: String, export: String, path: String, isReadOnly: Bool)
+    case nfs(server: String, export: String, path: String, options: [String] = [], isReadOnly: Bool)
+    /// A directory of the node to bind to `path`, or a disk of the node (with its file system's type) to mount there.
+    case local(source: String, path: String, fileSystem: String?, options: [String], isReadOnly: Bool)
+    /// A disk of the node that containers get as it is.
+    case device(path: String, isReadOnly: Bool)
     /// What this node does not do, in a sentence for the event and the status.
     case unsupported(String)
 
@@ -51,26 +55,27 @@ package enum VolumePlan: Sendable, Hashable {
             self = .files(path: path("downward-api"), onMemory: true)
         } else if volume["projected"].object != nil {
             self = .files(path: path("projected"), onMemory: true)
-        } else if volume["persistentVolumeClaim"].object != nil {
-            let claim = volume["persistentVolumeClaim"]
-            self = .persistentVolumeClaim(name: claim["claimName"].string ?? "", isReadOnly: claim["readOnly"].bool ?? false)
+        } else if let claim = VolumeClaim(volume, in: pod) {
+            self = .claim(claim)
         } else if volume["nfs"].object != nil {
             let nfs = volume["nfs"]
             self = .nfs(
                 server: nfs["server"].string ?? "", export: nfs["path"].string ?? "", path: path("nfs"), isReadOnly: nfs["readOnly"].bool ?? false)
         } else {
             let kind = volume.members.keys.first { $0 != "name" } ?? "none"
-            self = .unsupported("volume \"\(name)\" is of type \(kind), which this node does not support")
+            self = .unsupported(Self.refusal("volume \"\(name)\"", kind))
         }
     }
 
     /// Where containers find it and whether it can be written; nil for a claim and for what is not supported.
     package var mounted: MountedVolume? {
         switch self {
-        case .emptyDirectory(let path, _, _), .hostPath(let path, _): MountedVolume(hostPath: path, isReadOnly: false)
+        case .emptyDirectory(let path, _, _): MountedVolume(hostPath: path, isReadOnly: false)
         case .files(let path, _): MountedVolume(hostPath: path, isReadOnly: true)
-        case .nfs(_, _, let path, let isReadOnly): MountedVolume(hostPath: path, isReadOnly: isReadOnly)
-        case .persistentVolumeClaim, .unsupported: nil
+        case .hostPath(let path, _, let isReadOnly), .nfs(_, _, let path, _, let isReadOnly), .local(_, let path, _, _, let isReadOnly):
+            MountedVolume(hostPath: path, isReadOnly: isReadOnly)
+        case .device(let path, let isReadOnly): MountedVolume(hostPath: path, isReadOnly: isReadOnly, isDevice: true)
+        case .claim, .unsupported: nil
         }
     }
 

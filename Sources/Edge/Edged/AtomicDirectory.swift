@@ -37,7 +37,11 @@ enum AtomicDirectory {
         let old = HostFiles.linkTarget("\(directory)/\(current)")
         if let old, try holds(files, own, version: old, group: group) { return false }
         let version = ".." + stamp(now.wall)
-        try fill(files, "\(directory)/\(version)", group: group)
+        do { try fill(files, "\(directory)/\(version)", group: group) } catch {
+            // Half a version is of no use, and the next try makes another one.
+            try? own.remove(version)
+            throw error
+        }
         try link(version, at: "\(directory)/\(current)")
         let names = Set(files.map { String($0.path.split(separator: "/", maxSplits: 1)[0]) })
         for name in names { try link("\(current)/\(name)", at: "\(directory)/\(name)") }

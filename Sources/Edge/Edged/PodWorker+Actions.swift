@@ -121,6 +121,8 @@ extension PodWorker {
         makeGroup(node)
         try await mountVolumes(node)
         recordResolver(node)
+        var plan = plan
+        plan.supplementalGroups = pod.supplementalGroups(with: volumes.mounted.values)
         let id: String
         do {
             id = try await context.runtime.runSandbox(plan)

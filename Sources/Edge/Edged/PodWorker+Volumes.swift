@@ -15,29 +15,42 @@ struct VolumeSet: Sendable {
 }
 
 extension PodWorker {
-    /// Makes every volume ready that is not, and brings files up to date that are stale. Throws `EdgedFailure` of code `volume`.
+    /// Makes every volume ready that containers use and that is not, and brings files up to date that are stale.
+    ///
+    /// Tries all of them; what fails is told by events. Throws `EdgedFailure` of code `volume`.
     func mountVolumes(_ node: NodeFacts) async throws {
         let isStale = volumes.isStale
         volumes.isStale = false
-        do {
-            for volume in pod.volumes {
-                let name = volume["name"].string ?? ""
-                let plan = VolumePlan(volume, in: pod, node: node)
-                if case .files = plan { if volumes.mounted[name] != nil, !isStale { continue } } else if volumes.mounted[name] != nil { continue }
-                do {
-                    volumes.mounted[name] = try await mount(volume, plan, node)
-                } catch let error as CancellationError {
-                    throw error
-                } catch {
-                    record(.mountFailed(name, "\(error)"))
-                    throw EdgedFailure(
-                        code: .volume, message: "unmounted volumes=[\(name)]: \(error)")
-                }
+        var problems = VolumeProblems()
+        for volume in pod.usedVolumes {
+            let name = volume["name"].string ?? ""
+            let plan = VolumePlan(volume, in: pod, node: node)
+            if volumes.mounted[name] != nil {
+                guard isStale, case .files = plan else { continue }
             }
-        } catch {
-            volumes.isStale = isStale
-            throw error
+            do {
+                if case .claim(let claim) = plan {
+                    volumes.mounted[name] = try await mount(claim, as: volume, node)
+                } else {
+                    volumes.mounted[name] = try await mount(volume, plan, node)
+                }
+            } catch let error as CancellationError {
+                volumes.isStale = isStale
+                throw error
+            } catch let failure as VolumeFailure {
+                if case .claim(let claim) = plan {
+                    problems.add(name, claim: "\(pod.namespace)/\(claim.name)", failure.message)
+                } else {
+                    problems.add(name, failure.message)
+                }
+            } catch {
+                problems.add(name, "\(error)")
+            }
         }
+        guard !problems.isEmpty else { return }
+        volumes.isStale = isStale
+        for notice in problems.notices { record(notice) }
+        throw EdgedFailure(code: .volume, message: "\(problems)")
     }
 
     /// Brings files up to date while the pod runs. What cannot be read now stays as it is.
@@ -47,7 +60,7 @@ extension PodWorker {
             volumes.isStale = true
             volumes.refreshAt = nil
         }
-        guard volumes.isStale || volumes.mounted.count < pod.volumes.count else { return }
+        guard volumes.isStale || volumes.mounted.count < pod.usedVolumes.count else { return }
         do {
             try await mountVolumes(node)
         } catch let failure as EdgedFailure {
@@ -58,46 +71,44 @@ extension PodWorker {
     }
 
     private func mount(_ volume: JSONValue, _ plan: VolumePlan, _ node: NodeFacts) async throws -> MountedVolume {
-        switch plan {
-        case .emptyDirectory(let path, let medium, let limit): try makeEmptyDirectory(path, medium, limit)
-        case .hostPath(let path, let type): try HostPathCheck.check(path, type)
-        case .files(let path, let onMemory): try await writeFiles(volume, path, onMemory: onMemory, node)
-        case .nfs, .persistentVolumeClaim:
-            throw EdgedFailure(code: .volume, message: "volumes of this type are not mounted by this version: use another type", isRetryable: false)
-        case .unsupported(let sentence): throw EdgedFailure(code: .volume, message: sentence, isRetryable: false)
+        if case .files(let path, let onMemory) = plan {
+            try await writeFiles(volume, path, onMemory: onMemory, node)
+        } else {
+            try await VolumeMounter(context: context, pod: pod).mount(plan)
         }
         guard let mounted = plan.mounted else { throw EdgedFailure(code: .volume, message: "a volume without a path") }
         return mounted
     }
 
+    /// Asks what the claim stands for, and mounts that. Throws `VolumeFailure` where the claim cannot be used now.
+    private func mount(_ reference: VolumeClaim, as volume: JSONValue, _ node: NodeFacts) async throws -> MountedVolume {
+        let claim: KubeObject
+        do {
+            claim = try await context.backend.persistentVolumeClaim(ObjectKey(namespace: pod.namespace, name: reference.name))
+        } catch let status as KubeStatus {
+            throw VolumeFailure("failed to fetch PVC from API server: \(status.message)")
+        }
+        let name = try reference.volumeName(claim, for: pod)
+        let persistent: KubeObject
+        do {
+            persistent = try await context.backend.persistentVolume(name)
+        } catch let status as KubeStatus {
+            throw VolumeFailure("failed to fetch PV \(name) from API server: \(status.message)")
+        }
+        let claimed = try ClaimedVolume(volume, reference, claim: claim, persistent: persistent, in: pod, node: node)
+        var mounted = try await mount(volume, claimed.plan, node)
+        mounted.group = claimed.group
+        return mounted
+    }
+
     private var group: UInt32? { pod.securityContext["fsGroup"].int.flatMap { UInt32(exactly: $0) } }
-
-    private func makeEmptyDirectory(_ path: String, _ medium: VolumePlan.Medium, _ limit: Int64?) throws {
-        try makeVolumeDirectory(path)
-        switch medium {
-        case .disk: break
-        case .memory: try Mounts.mountMemory(at: path, size: limit, mode: "1777")
-        case .hugePages(let size): try Mounts.mountHugePages(at: path, pageSize: size)
-        }
-        guard chmod(path, group == nil ? 0o777 : 0o2777) == 0 else { throw EdgedFailure.last("set the mode of", path) }
-        if let group, lchown(path, .max, group) != 0 { throw EdgedFailure.last("set the owner of", path) }
-        if group != nil { chmod(path, 0o2777) }
-    }
-
-    private func makeVolumeDirectory(_ path: String) throws {
-        let prefix = context.root.path + "/"
-        guard path.hasPrefix(prefix) else {
-            throw EdgedFailure(code: .unsafePath, message: "\(path) is not beneath \(context.root.path)", isRetryable: false)
-        }
-        try context.root.makeDirectory(String(path.dropFirst(prefix.count)), mode: 0o755)
-    }
 
     private func writeFiles(_ volume: JSONValue, _ path: String, onMemory: Bool, _ node: NodeFacts) async throws {
         let objects = try await objects(pod.volumeObjects(volume))
         try await fetchTokens(VolumeFiles.tokens(volume, in: pod))
         let addresses = lifecycle.status["podIPs"].elements.compactMap { $0["ip"].string }
         let files = try VolumeFiles(pod: pod, node: node, objects: objects, tokens: volumes.tokens, addresses: addresses).files(volume)
-        try makeVolumeDirectory(path)
+        try context.makeVolumeDirectory(path)
         if onMemory { try Mounts.mountMemory(at: path, size: nil, mode: "0755") }
         let list = files.sorted { $0.key < $1.key }.map { path, file in
             AtomicDirectory.File(path: path, bytes: file.bytes, mode: file.mode, owner: file.owner.flatMap { UInt32(exactly: $0) })
@@ -137,7 +148,7 @@ extension PodWorker {
     /// Gives back what the ended pod had mounted, and its control group.
     func release(_ node: NodeFacts) async throws {
         if !context.configuration.keepsTerminatedPodVolumes {
-            for point in Mounts.points(below: context.root.path + "/pods/\(uid)") { try Mounts.unmount(point) }
+            try Mounts.unmountAll(below: context.root.path + "/pods/\(uid)")
             try context.root.remove("pods/\(uid)/volumes")
             try context.root.remove("pods/\(uid)/volume-subpaths")
             volumes = VolumeSet()

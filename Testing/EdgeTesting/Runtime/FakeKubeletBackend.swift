@@ -7,6 +7,8 @@ package actor FakeKubeletBackend: KubeletBackend {
     private var podObjects: [String: KubeObject] = [:]
     private var configMaps: [ObjectKey: KubeObject] = [:]
     private var secrets: [ObjectKey: KubeObject] = [:]
+    /// Persistent volumes, which have no namespace, and claims.
+    private var persistent: [ObjectKey: KubeObject] = [:]
     private var nodeObject: KubeObject?
     private var leaseObject: KubeObject?
     private var podStreams: [AsyncStream<PodChange>.Continuation] = []
@@ -65,6 +67,9 @@ package actor FakeKubeletBackend: KubeletBackend {
         for stream in configurationStreams { stream.yield(.secret(secret.key)) }
     }
 
+    /// A persistent volume or a claim.
+    package func put(persistent object: KubeObject) { persistent[object.key] = object }
+
     /// Calls of that name fail with the status; nil: they succeed.
     package func fail(_ call: String, _ status: KubeStatus?) { failures[call] = status }
     package func deleteNode() {
@@ -117,10 +122,14 @@ package actor FakeKubeletBackend: KubeletBackend {
     }
 
     package func persistentVolume(_ name: String) async throws -> KubeObject {
+        try record("persistentVolume")
+        if let object = persistent[ObjectKey(name: name)] { return object }
         throw KubeStatus.notFound(GroupResource(group: "", resource: "persistentvolumes"), name)
     }
 
     package func persistentVolumeClaim(_ key: ObjectKey) async throws -> KubeObject {
+        try record("persistentVolumeClaim")
+        if let object = persistent[key] { return object }
         throw KubeStatus.notFound(GroupResource(group: "", resource: "persistentvolumeclaims"), key.name)
     }
 
