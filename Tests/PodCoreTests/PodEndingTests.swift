@@ -127,8 +127,8 @@ struct PodEndingTests {
     }
 
     @Test(
-        "a hook's time comes out of the grace, two seconds always remain",
-        arguments: [(30, 0, 30), (30, 5, 25), (30, 29, 2), (1, 0, 1), (0, 0, 2), (2, 5, 2)])
+        "a hook's time comes out of the grace, two seconds remain where as much was asked for",
+        arguments: [(30, 0, 30), (30, 5, 25), (30, 29, 2), (1, 0, 1), (1, 1, 1), (0, 0, 2), (2, 5, 2)])
     func budget(grace: Int64, used: Int64, expected: Int64) {
         #expect(StopBudget.stopTimeout(grace: .seconds(grace), used: .seconds(used)) == .seconds(expected))
     }

@@ -103,12 +103,11 @@ package enum StopBudget {
 
     /// The timeout of the stop call, whole seconds, after `used` was spent on the hook.
     ///
-    /// A grace of one second that was asked for is kept: only what the hook has eaten up is raised to the minimum.
+    /// What the hook has eaten up is raised to the minimum, but never above a grace of a second or more that was asked for.
     package static func stopTimeout(grace: Duration, used: Duration = .zero) -> Duration {
         let wholeSecondsUsed = Duration.seconds(used.components.seconds)
-        let remaining = grace - wholeSecondsUsed
-        if used == .zero, grace >= .seconds(1) { return grace }
-        return max(remaining, minimum)
+        let least = grace >= .seconds(1) ? min(grace, minimum) : minimum
+        return max(grace - wholeSecondsUsed, least)
     }
 }
 
