@@ -36,6 +36,7 @@ struct NodeAuthorizationTests {
         (.read(.volumeAttachment, key("va", nil)), .dependsOnResult), (.read(.node, key("edge-1", nil)), .allowed),
         (.read(.node, key("edge-2", nil)), .denied),
         (.read(.signingRequest, key("metaserver-csr-edge-1", nil)), .allowed), (.read(.signingRequest, key("metaserver-csr-edge-2", nil)), .denied),
+        (.read(.runtimeClass, key("kata", nil)), .allowed),
         (.readLease(key("edge-1", "kube-node-lease")), .allowed), (.readLease(key("edge-2", "kube-node-lease")), .denied),
         (.readLease(key("edge-1", "kube-system")), .denied),
         (.writeLease(object("Lease", "edge-1", namespace: "kube-node-lease"), isNew: true), .allowed),

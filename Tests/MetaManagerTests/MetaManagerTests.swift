@@ -103,6 +103,36 @@ final class MetaManagerTests {
         guard case .remove(key, uid: "u1") = await changes.next() else { throw Failure() }
     }
 
+    @Test("of a pod's status only the conditions of its readiness gates are told: others than the kubelet write them")
+    func readinessGates() async throws {
+        func gated(_ version: Int, _ conditions: JSONValue) -> JSONValue {
+            var gated = pod("web", version: version)
+            gated["spec"]["readinessGates"] = [["conditionType": "example.com/open"]]
+            gated["status"]["conditions"] = conditions
+            return gated
+        }
+        try await manager.apply(downstream("insert", "default/pod/web", gated(5, [])))
+        var changes = await manager.pods().makeAsyncIterator()
+        _ = await changes.next()
+        try await manager.apply(downstream("update", "default/pod/web", gated(6, [["type": "Ready", "status": "False"]])))
+        try await manager.apply(
+            downstream(
+                "update", "default/pod/web", gated(7, [["type": "Ready", "status": "False"], ["type": "example.com/open", "status": "True"]])))
+        guard case .upsert(let changed) = await changes.next() else { throw Failure() }
+        #expect(changed.version == 7)
+        #expect(changed.status["conditions"][1]["status"] == "True")
+    }
+
+    @Test("a runtime class comes from the cloud, and from the store once the cloud is away")
+    func runtimeClass() async throws {
+        let content: JSONValue = ["metadata": ["name": "kata", "uid": "r", "resourceVersion": "3"], "handler": "kata-clh"]
+        cloud.answer("query default/runtimeclass/kata", content)
+        #expect(try await manager.runtimeClass("kata").json["handler"] == "kata-clh")
+        cloud.set(connected: false)
+        let stored = try await manager.runtimeClass("kata")
+        #expect(stored.json["handler"] == "kata-clh" && stored.kind == "RuntimeClass")
+    }
+
     @Test("an older version never replaces a newer one")
     func olderVersion() async throws {
         try await manager.apply(downstream("update", "default/pod/web", pod("web", version: 10)))

@@ -255,7 +255,51 @@ struct AdmissionTests {
     @Test("restartable init containers are refused")
     func sidecars() {
         let pod = Fixture.pod(initContainers: [Fixture.container("i", ["restartPolicy": "Always"])])
-        #expect(PodAdmission.refusal(PodView(pod), among: [], node: Fixture.node)?.reason == "InitContainerRestartPolicyForbidden")
+        #expect(
+            PodAdmission.refusal(PodView(pod), among: [], node: Fixture.node)
+                == AdmissionRefusal(
+                    reason: "InitContainerRestartPolicyForbidden", message: "Init container \"i\" may not have a non-default restartPolicy"))
+        var node = Fixture.node
+        node.allowsSidecarContainers = true
+        #expect(PodAdmission.refusal(PodView(pod), among: [], node: node) == nil)
+    }
+
+    @Test(
+        "pods for another operating system are refused before anything else",
+        arguments: [
+            (
+                ["kubernetes.io/os": "windows"], [:], "PodOSSelectorNodeLabelDoesNotMatch",
+                "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+            ),
+            (
+                ["kubernetes.io/os": "linux"], ["os": ["name": "windows"]], "PodOSNotSupported",
+                "Failed to admit pod as the OS field doesn't match node OS"
+            ),
+            ([:], ["nodeSelector": ["kubernetes.io/os": "windows"]], "NodeAffinity", "Predicate NodeAffinity failed"),
+        ] as [(JSONValue, JSONValue, String, String)])
+    func operatingSystem(labels: JSONValue, spec: JSONValue, reason: String, message: String) {
+        let big = Fixture.container("main", ["resources": ["requests": ["cpu": "1000"]]])
+        var node = Fixture.node
+        node.labels["kubernetes.io/os"] = "linux"
+        let containers = reason == "NodeAffinity" ? [Fixture.container("main")] : [big]
+        let pod = Fixture.pod(containers: containers, spec: spec, metadata: ["labels": labels])
+        #expect(PodAdmission.refusal(PodView(pod), among: [], node: node) == AdmissionRefusal(reason: reason, message: message))
+    }
+
+    @Test("a sidecar counts beside the containers, and beside init containers that come after it")
+    func sidecarRequests() {
+        func cpu(_ amount: String, _ more: JSONValue = [:]) -> JSONValue {
+            var container = more
+            container["resources"] = ["requests": ["cpu": .string(amount)]]
+            return container
+        }
+        let pod = Fixture.pod(
+            containers: [Fixture.container("main", cpu("1"))],
+            initContainers: [
+                Fixture.container("before", cpu("4")), Fixture.container("side", cpu("2", ["restartPolicy": "Always"])),
+                Fixture.container("after", cpu("3")),
+            ])
+        #expect(PodView(pod).effectiveRequests["cpu"] == 5000)
     }
 }
 

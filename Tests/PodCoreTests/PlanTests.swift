@@ -31,10 +31,16 @@ struct PlanTests {
         #expect(plan.resources?.cpuShares == 2)
     }
 
-    @Test("a runtime class is refused")
-    func runtimeClass() {
-        let pod = Fixture.view(Fixture.pod(spec: ["runtimeClassName": "kata"]))
-        #expect(throws: StartFailure.self) { try SandboxPlanner.plan(pod, attempt: 0, node: Fixture.node) }
+    @Test("a runtime class gives the handler, and what the pod costs besides its containers")
+    func runtimeClass() throws {
+        let pod = Fixture.view(Fixture.pod(spec: ["runtimeClassName": "kata", "overhead": ["cpu": "250m", "memory": "64Mi"]]))
+        #expect(pod.runtimeClassName == "kata")
+        let plan = try SandboxPlanner.plan(pod, attempt: 0, runtimeHandler: "kata-clh", node: Fixture.node)
+        #expect(plan.runtimeHandler == "kata-clh")
+        #expect(plan.overhead?.cpuShares == 256)
+        #expect(plan.overhead?.memoryLimit == 64 << 20)
+        #expect(plan.resources?.memoryLimit == 0)
+        #expect(pod.effectiveRequests["cpu"] == 250)
     }
 
     @Test("a container with everything that is usual")

@@ -87,6 +87,11 @@ struct PodEndingTests {
         #expect(status["phase"] == "Failed")
         #expect(status["reason"] == "OutOfcpu")
         #expect(status["message"].string?.hasPrefix("Pod was rejected: Node didn't") == true)
+        #expect(Set(status.members.keys) == ["phase", "reason", "message", "startTime", "qosClass"])
+        // An agent that starts again leaves it as it is.
+        var again = PodLifecycle(Fixture.pod(status: status))
+        #expect(again.updateStatus(PodObservation(), node: Fixture.node, now: Fixture.at(9)) == status)
+        #expect(again.statusPatch() == nil)
     }
 
     @Test("an eviction stops with its own grace and tells of the disruption only at the end")

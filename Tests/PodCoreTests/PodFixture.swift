@@ -33,10 +33,11 @@ enum Fixture {
         return container
     }
 
-    static func sandbox(attempt: UInt32 = 0, isReady: Bool = true, address: String? = "10.88.0.5") -> SandboxState {
+    /// `created` in seconds after the start; the attempt's number where it is nil.
+    static func sandbox(attempt: UInt32 = 0, isReady: Bool = true, address: String? = "10.88.0.5", created: Int64? = nil) -> SandboxState {
         var sandbox = SandboxState(
             id: "s\(attempt)", podName: "web", podNamespace: "shop", podUID: "7b1f-4c", attempt: attempt, isReady: isReady,
-            createdAt: start + .seconds(Int64(attempt)))
+            createdAt: start + .seconds(created ?? Int64(attempt)))
         sandbox.addresses = address.map { [$0] } ?? []
         return sandbox
     }
@@ -44,11 +45,11 @@ enum Fixture {
     /// A container of the runtime; `exit` is its exit code where it has ended, `end` when, in seconds after the start.
     static func state(
         _ name: String, attempt: UInt32 = 0, _ phase: ContainerState.Phase = .running, exit: Int32 = 0, end: Int64 = 10, sandbox: String = "s0",
-        id: String? = nil, hash: String? = nil
+        id: String? = nil, hash: String? = nil, created: Int64? = nil
     ) -> ContainerState {
         var state = ContainerState(
             id: id ?? "\(name)-\(attempt)", sandboxID: sandbox, name: name, attempt: attempt, phase: phase,
-            createdAt: start + .seconds(Int64(attempt)))
+            createdAt: start + .seconds(created ?? Int64(attempt)))
         state.startedAt = start + .seconds(Int64(attempt))
         state.image = "busybox:1.35"
         state.imageReference = "sha256:90a1"

@@ -36,6 +36,9 @@ struct PodLifecycleTests {
         Row(
             "the sandbox has died under a running container", Fixture.pod(), [Fixture.sandbox(isReady: false)], [Fixture.state("main")],
             "kill-pod(main,s0) sandbox(1) start(main,1)"),
+        Row(
+            "a sandbox made after the clock was set back is the newest", Fixture.pod(),
+            [Fixture.sandbox(isReady: false), Fixture.sandbox(attempt: 1, created: -86400)], [Fixture.state("main", sandbox: "s1", hash: hash)], ""),
         Row("a sandbox without an address is no sandbox", Fixture.pod(), [Fixture.sandbox(address: nil)], [], "kill-pod(s0) sandbox(1) start(main)"),
         Row(
             "two ready sandboxes are one too many", Fixture.pod(), [Fixture.sandbox(), Fixture.sandbox(attempt: 1)], [],
@@ -58,7 +61,12 @@ struct PodLifecycleTests {
         Row("a container of an earlier agent without a hash is kept", Fixture.pod(), ready, [Fixture.state("main")], ""),
         Row("Always restarts a success", Fixture.pod(), ready, [Fixture.state("main", .exited)], "start(main,1)"),
         Row("OnFailure restarts a failure", Fixture.pod(policy: "OnFailure"), ready, [Fixture.state("main", .exited, exit: 2)], "start(main,1)"),
-        Row("a created container is made again", Fixture.pod(), ready, [Fixture.state("main", .created)], "start(main,1)"),
+        Row(
+            "a container that was made and never ran is made again with its number", Fixture.pod(), ready, [Fixture.state("main", .created)],
+            "remove(main-0) start(main,0)"),
+        Row(
+            "a container started after the clock was set back is the newest", Fixture.pod(), ready,
+            [Fixture.state("main", attempt: 1, hash: hash, created: -86400), Fixture.state("main", .exited, exit: 1)], ""),
         Row("an unknown one is killed first", Fixture.pod(), ready, [Fixture.state("main", .unknown)], "kill(main) start(main,1)"),
         Row(
             "a changed definition restarts whatever the policy", Fixture.pod(policy: "Never"), ready, [Fixture.state("main", hash: "1")],
@@ -76,6 +84,9 @@ struct PodLifecycleTests {
 
     static let initRows: [Row] = [
         Row("the first one runs", Fixture.pod(initContainers: inits), ready, [Fixture.state("i0")], ""),
+        Row(
+            "one that was made and never ran is made again", Fixture.pod(initContainers: inits), ready,
+            [Fixture.state("i0", .exited), Fixture.state("i1", .created)], "remove(i1-0) start(i1,0)"),
         Row("the next follows a success", Fixture.pod(initContainers: inits), ready, [Fixture.state("i0", .exited)], "start(i1)"),
         Row(
             "the last success lets the containers start", Fixture.pod(initContainers: inits), ready,
@@ -136,6 +147,31 @@ struct PodLifecycleTests {
             PodObservation(sandboxes: Self.ready, containers: [Fixture.state("a"), Fixture.state("b")]), probes: results, now: Fixture.at(20))
         #expect(actions.summary == "kill(a)")
         #expect(actions.kills.first?.message == "Container a failed liveness probe")
+    }
+
+    @Test("a container that its probe stops again and again waits as one that crashes, except when it has run for longer than it would wait")
+    func livenessBackoff() {
+        var pod = PodLifecycle(Fixture.pod(containers: [Fixture.container("main", ["livenessProbe": ["exec": ["command": ["true"]]]])]))
+        var results = ProbeResults()
+        func fail(_ attempt: UInt32, at time: Int64, after end: Int64?) -> PodActions {
+            results.set(.liveness, "main-\(attempt)", .failure)
+            let former = end.map { [Fixture.state("main", attempt: attempt - 1, .exited, exit: 137, end: $0)] } ?? []
+            return pod.sync(
+                PodObservation(sandboxes: Self.ready, containers: [Fixture.state("main", attempt: attempt)] + former), probes: results,
+                now: Fixture.at(time))
+        }
+        #expect(fail(0, at: 5, after: nil).summary == "kill(main) start(main,1)")
+        #expect(fail(1, at: 10, after: 5).summary == "kill(main) start(main,2)")
+        let held = fail(2, at: 15, after: 10)
+        #expect(held.summary == "kill(main)")
+        #expect(held.wakeUp == Fixture.at(20).uptime)
+        let ended = PodObservation(sandboxes: Self.ready, containers: [Fixture.state("main", attempt: 2, .exited, exit: 137, end: 15)])
+        #expect(pod.sync(ended, now: Fixture.at(15)).wakeUp == Fixture.at(25).uptime)
+        #expect(
+            pod.updateStatus(ended, node: Fixture.node, now: Fixture.at(15))["containerStatuses"][0]["state"]["waiting"]["reason"]
+                == "CrashLoopBackOff")
+        #expect(pod.sync(ended, now: Fixture.at(25)).summary == "start(main,3)")
+        #expect(fail(3, at: 60, after: 15).summary == "kill(main) start(main,4)", "it ran for 35 s, its back-off is 20 s")
     }
 
     @Test("a crash loop waits 10, 20, 40, 80, 160, 300 and 300 seconds")

@@ -183,6 +183,17 @@ struct PodStatusTests {
         #expect(initialized?["message"] == "containers with incomplete status: [i0]")
     }
 
+    @Test("termination messages are cut to their share of 12288 bytes, never within a character", arguments: [(1, 12288, 12288), (4, 3072, 3071)])
+    func messageShare(count: Int, limit: Int, kept: Int) {
+        var ended = Fixture.state("c0", .exited, exit: 1)
+        ended.message = String(repeating: "x", count: limit - 1) + (kept == limit ? "yz" : "é")
+        let object = Fixture.pod(policy: "Never", containers: (0..<count).map { Fixture.container("c\($0)") })
+        var pod = PodLifecycle(object)
+        let status = pod.updateStatus(
+            PodObservation(sandboxes: [Fixture.sandbox()], containers: [ended]), node: Fixture.node, now: Fixture.at(11))
+        #expect(status["containerStatuses"][0]["state"]["terminated"]["message"].string?.utf8.count == kept)
+    }
+
     @Test("a container that ran and has vanished is counted as a restart")
     func vanished() {
         let stored: JSONValue = [

@@ -203,7 +203,6 @@ extension CRIRuntime {
         if let credentials {
             request.auth.username = credentials.user
             request.auth.password = credentials.password.exposed
-            request.auth.serverAddress = credentials.server
         }
         let answer: Runtime_V1_PullImageResponse = try await call(.image("PullImage"), request, timeout: nil)
         return answer.imageRef

@@ -90,16 +90,14 @@ package struct ExecutionResult: Sendable, Hashable {
     }
 }
 
-/// A user of an image registry.
+/// A user of an image registry. The runtime is not told which: it would compare the name as a URL, and most names are none.
 package struct RegistryCredentials: Sendable {
     package var user: String
     package var password: Redacted<String>
-    package var server: String
 
-    package init(user: String, password: Redacted<String>, server: String) {
+    package init(user: String, password: Redacted<String>) {
         self.user = user
         self.password = password
-        self.server = server
     }
 }
 

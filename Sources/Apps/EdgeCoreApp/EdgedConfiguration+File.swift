@@ -27,6 +27,7 @@ extension EdgedConfiguration {
         enforcesCPUQuota = kubelet.bool("cpuCFSQuota")
         usesDefaultSeccompProfile = kubelet.bool("seccompDefault")
         allowedUnsafeSysctls = kubelet.texts("allowedUnsafeSysctls")
+        allowsSidecarContainers = kubelet.boolMap("featureGates")["SidecarContainers"] ?? false
         serverPort = Int64(kubelet.int("readOnlyPort"))
         statusInterval = kubelet.duration("nodeStatusUpdateFrequency")
         statusReportInterval = kubelet.duration("nodeStatusReportFrequency")

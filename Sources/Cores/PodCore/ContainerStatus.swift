@@ -44,6 +44,20 @@ enum ContainerStatus {
         return status
     }
 
+    /// What the termination messages of all containers of a pod may have together, in bytes (`spec/05 §15.13`).
+    static let messageLimit = 12288
+
+    /// Keeps the first `limit` bytes of what the container left behind.
+    static func cutMessages(_ status: inout JSONValue, to limit: Int) {
+        for member in ["state", "lastState"] {
+            guard let message = status[member]["terminated"]["message"].string, message.utf8.count > limit else { continue }
+            // A character that is cut in two goes.
+            var end = message.utf8.index(message.utf8.startIndex, offsetBy: limit)
+            while end.samePosition(in: message.unicodeScalars) == nil { end = message.utf8.index(before: end) }
+            status[member]["terminated"]["message"] = .string(String(message[..<end]))
+        }
+    }
+
     static func isTerminated(_ status: JSONValue) -> Bool { !status["state"]["terminated"].isNull }
     static func isRunning(_ status: JSONValue) -> Bool { !status["state"]["running"].isNull }
     /// Whether the container has ever run.
@@ -59,7 +73,7 @@ enum PodPhase {
         func find(_ name: String, _ list: [JSONValue]) -> JSONValue? { list.first { $0["name"].string == name } }
         var pendingInit = 0
         var failedInit = 0
-        for container in pod.initContainers {
+        for container in pod.initContainers where !container.isRestartable {
             let status = find(container.name, initial) ?? .null
             if let code = ContainerStatus.exitCode(status["state"]) {
                 if code != 0 { failedInit += 1 }
@@ -70,6 +84,19 @@ enum PodPhase {
             }
         }
         var (waiting, running, stopped, succeeded, unknown) = (0, 0, 0, 0, 0)
+        for container in pod.initContainers where container.isRestartable {
+            // One that has ended says nothing about the pod.
+            guard let status = find(container.name, initial) else {
+                unknown += 1
+                continue
+            }
+            if ContainerStatus.isRunning(status) {
+                running += 1
+                if status["started"] != true { pendingInit += 1 }
+            } else if !ContainerStatus.hasStarted(status) {
+                waiting += 1
+            }
+        }
         for container in pod.containers {
             guard let status = find(container.name, regular) else {
                 unknown += 1

@@ -11,6 +11,8 @@ package protocol KubeletBackend: Sendable {
 
     func configMap(_ key: ObjectKey) async throws -> KubeObject
     func secret(_ key: ObjectKey) async throws -> KubeObject
+    /// A `RuntimeClass` of the cluster.
+    func runtimeClass(_ name: String) async throws -> KubeObject
     func persistentVolume(_ name: String) async throws -> KubeObject
     func persistentVolumeClaim(_ key: ObjectKey) async throws -> KubeObject
     /// Answers a `TokenRequest` for a service account; a stored token that is still good serves while the cloud is away.

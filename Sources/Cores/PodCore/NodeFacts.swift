@@ -47,6 +47,8 @@ package struct NodeFacts: Sendable, Hashable {
     /// `containerd` in `containerd://<id>`.
     package var runtimeName = "containerd"
     package var allowedUnsafeSysctls: [String] = []
+    /// The feature gate `SidecarContainers`: init containers may go on running beside the others.
+    package var allowsSidecarContainers = false
 
     package init() {}
 

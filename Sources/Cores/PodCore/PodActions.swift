@@ -8,8 +8,8 @@ package struct PodObservation: Sendable, Hashable {
     package var containers: [ContainerState]
 
     package init(sandboxes: [SandboxState] = [], containers: [ContainerState] = []) {
-        self.sandboxes = sandboxes.sorted { ($0.createdAt, $0.attempt) > ($1.createdAt, $1.attempt) }
-        self.containers = containers.sorted { ($0.createdAt, $0.attempt) > ($1.createdAt, $1.attempt) }
+        self.sandboxes = sandboxes.sorted(by: SandboxState.isNewer)
+        self.containers = containers.sorted(by: ContainerState.isNewer)
     }
 
     /// The newest container of that name.

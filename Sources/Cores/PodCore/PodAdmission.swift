@@ -19,13 +19,16 @@ package struct AdmissionRefusal: Error, Sendable, Hashable, CustomStringConverti
 package enum PodAdmission {
     /// nil where the pod is admitted. `others` are the pods of the node that have not ended.
     package static func refusal(_ pod: PodView, among others: [PodView], node: NodeFacts) -> AdmissionRefusal? {
-        if pod.initContainers.contains(where: { !$0.json["restartPolicy"].isNull }) {
-            return AdmissionRefusal(
-                reason: "InitContainerRestartPolicyForbidden",
-                message: "Failed to admit pod as it contains an init container with a restart policy, which this node does not support")
-        }
-        return pressure(pod, node) ?? SysctlRule.refusal(pod, node: node) ?? resources(pod, others, node) ?? placement(pod, others, node)
-            ?? operatingSystem(pod, node)
+        pressure(pod, node) ?? SysctlRule.refusal(pod, node: node) ?? operatingSystem(pod) ?? restartPolicies(pod, node)
+            ?? resources(pod, others, node) ?? placement(pod, others, node)
+    }
+
+    /// Restartable init containers need the gate `SidecarContainers`, which is off by default (`spec/05 §3`).
+    private static func restartPolicies(_ pod: PodView, _ node: NodeFacts) -> AdmissionRefusal? {
+        guard !node.allowsSidecarContainers, let container = pod.initContainers.first(where: { !$0.json["restartPolicy"].isNull }) else { return nil }
+        return AdmissionRefusal(
+            reason: "InitContainerRestartPolicyForbidden",
+            message: "Init container \"\(container.name)\" may not have a non-default restartPolicy")
     }
 
     /// While the node is short of something it takes no more pods: of memory, none that asked for nothing (`spec/05 §10.4`).
@@ -87,7 +90,7 @@ package enum PodAdmission {
         let isTolerated = node.taints.filter { $0["effect"] == "NoExecute" }.allSatisfy { taint in
             tolerations.contains { Self.tolerates($0, taint) }
         }
-        return isTolerated ? nil : failed("TaintToleration")
+        return isTolerated || pod.isStatic ? nil : failed("TaintToleration")
     }
 
     static func tolerates(_ toleration: JSONValue, _ taint: JSONValue) -> Bool {
@@ -101,8 +104,8 @@ package enum PodAdmission {
         }
     }
 
-    private static func operatingSystem(_ pod: PodView, _ node: NodeFacts) -> AdmissionRefusal? {
-        if let label = pod.spec["nodeSelector"]["kubernetes.io/os"].string, label != "linux" {
+    private static func operatingSystem(_ pod: PodView) -> AdmissionRefusal? {
+        if let label = pod.object.labels["kubernetes.io/os"], label != "linux" {
             return AdmissionRefusal(
                 reason: "PodOSSelectorNodeLabelDoesNotMatch",
                 message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")

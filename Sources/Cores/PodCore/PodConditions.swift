@@ -19,7 +19,7 @@ package enum PodConditions {
     static func initialized(_ pod: PodView, statuses: [JSONValue], regular: [JSONValue], phase: String) -> JSONValue {
         let known = Dictionary(statuses.map { ($0["name"].string ?? "", $0) }, uniquingKeysWith: { first, _ in first })
         let unknown = pod.initContainers.map(\.name).filter { known[$0] == nil }
-        let incomplete = pod.initContainers.map(\.name).filter { known[$0]?["ready"].bool == false }
+        let incomplete = pod.initContainers.filter { known[$0.name]?[$0.isRestartable ? "started" : "ready"].bool == false }.map(\.name)
         if phase == "Succeeded", unknown.isEmpty { return condition("Initialized", true, reason: "PodCompleted") }
         if regular.contains(where: ContainerStatus.hasStarted) { return condition("Initialized", true) }
         let message = sentence([("containers with unknown status", unknown), ("containers with incomplete status", incomplete)])
@@ -27,10 +27,11 @@ package enum PodConditions {
         return condition("Initialized", false, reason: "ContainersNotInitialized", message: message)
     }
 
+    /// `statuses` are those of restartable init containers and of regular ones.
     static func containersReady(_ pod: PodView, statuses: [JSONValue], phase: String) -> JSONValue {
         let known = Dictionary(statuses.map { ($0["name"].string ?? "", $0) }, uniquingKeysWith: { first, _ in first })
-        let unknown = pod.containers.map(\.name).filter { known[$0] == nil }
-        let unready = pod.containers.map(\.name).filter { known[$0]?["ready"].bool == false }
+        let unknown = pod.lastingContainers.map(\.name).filter { known[$0] == nil }
+        let unready = pod.lastingContainers.map(\.name).filter { known[$0]?["ready"].bool == false }
         if phase == "Succeeded", unknown.isEmpty { return condition("ContainersReady", false, reason: "PodCompleted") }
         if phase == "Failed" { return condition("ContainersReady", false, reason: "PodFailed") }
         let message = sentence([("containers with unknown status", unknown), ("containers with unready status", unready)])

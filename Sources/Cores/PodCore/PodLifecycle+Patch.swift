@@ -32,6 +32,7 @@ extension PodLifecycle {
             }
             return merged
         }
+        guard merged["conditions"].array != nil else { return merged }
         let reason = merged["phase"] == "Succeeded" ? "PodCompleted" : "PodFailed"
         merged["conditions"] = .array(
             merged["conditions"].elements.map { condition in

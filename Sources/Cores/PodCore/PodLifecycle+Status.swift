@@ -9,6 +9,10 @@ extension PodLifecycle {
     ) -> JSONValue {
         let stored = storedStatus
         let old = status.isNull ? stored : status
+        if let refused = refusedStatus(observation, stored, now) {
+            status = refused
+            return refused
+        }
         let hasEnded = stage == .terminated || stage == .finished
         var initial = containerStatuses(.initialization, observation, old: old, node: node, probes: probes)
         var regular = containerStatuses(.regular, observation, old: old, node: node, probes: probes)
@@ -43,6 +47,20 @@ extension PodLifecycle {
         return result
     }
 
+    /// The status of a pod that the node did not take: phase, reason and message, and no word about containers (`spec/05 §10.2`).
+    private func refusedStatus(_ observation: PodObservation, _ stored: JSONValue, _ now: Moment) -> JSONValue? {
+        guard observation.containers.isEmpty else { return nil }
+        if pod.isTerminal, stored["containerStatuses"].elements.isEmpty { return stored }
+        guard isRejected, case .failed(let reason, let message) = ending else { return nil }
+        var result = stored
+        result["phase"] = "Failed"
+        result["reason"] = .string(reason)
+        result["message"] = .string(message)
+        if result["startTime"].isNull { result["startTime"] = .string(now.wall.rfc3339) }
+        if result["qosClass"].isNull { result["qosClass"] = .string(pod.qualityOfService.rawValue) }
+        return result
+    }
+
     static func isTerminal(_ phase: String) -> Bool { phase == "Failed" || phase == "Succeeded" }
 
     /// Whether all containers have ended for good, by policy.
@@ -74,11 +92,13 @@ extension PodLifecycle {
         case .ephemeral: containers = pod.ephemeralContainers
         }
         let olds = old[Self.listName(kind)].elements
+        let messageLimit = ContainerStatus.messageLimit / max(pod.allContainers.count, 1)
         return containers.map { container in
             let before = olds.first { $0["name"].string == container.name }
             var status = baseStatus(container, observation, old: before, node: node)
             showFailure(container, observation, &status)
             setReadiness(container, observation, probes, &status)
+            ContainerStatus.cutMessages(&status, to: messageLimit)
             return status
         }
     }
@@ -138,7 +158,7 @@ extension PodLifecycle {
         let isRunning = ContainerStatus.isRunning(status)
         let isStarted = isRunning && (container.startupProbe == nil || probes.outcome(.startup, newest.id) == .success)
         status["started"] = .bool(isStarted)
-        if container.kind == .initialization {
+        if container.kind == .initialization, !container.isRestartable {
             status["ready"] = .bool(ContainerStatus.exitCode(status["state"]) == 0)
         } else {
             status["ready"] = .bool(isStarted && (container.readinessProbe == nil || probes.outcome(.readiness, newest.id) == .success))
@@ -167,7 +187,7 @@ extension PodLifecycle {
             !PodConditions.owned.contains(condition["type"].string ?? "")
                 && (disruption == nil || condition["type"].string != disruption?["type"].string)
         }
-        let containersReady = PodConditions.containersReady(pod, statuses: regular, phase: phase)
+        let containersReady = PodConditions.containersReady(pod, statuses: initial + regular, phase: phase)
         var own = [
             PodConditions.initialized(pod, statuses: initial, regular: regular, phase: phase),
             PodConditions.ready(pod, containersReady: containersReady, foreign: foreign), containersReady,

@@ -55,7 +55,7 @@ extension PodLifecycle {
             startOver(observation, attempt: attempt, now: now, &actions)
         } else {
             for container in pod.ephemeralContainers where observation.newest(container.name) == nil { start(container, observation, now, &actions) }
-            if initialize(observation, now: now, &actions) { keep(observation, probes: probes, now: now, &actions) }
+            if initialize(observation, probes: probes, now: now, &actions) { keep(observation, probes: probes, now: now, &actions) }
         }
     }
 
@@ -83,13 +83,18 @@ extension PodLifecycle {
         }
     }
 
-    /// Runs init containers one by one; true once they are done (`spec/05 §13.3`).
-    private mutating func initialize(_ observation: PodObservation, now: Moment, _ actions: inout PodActions) -> Bool {
+    /// Runs init containers one by one; true once they are done (`spec/05 §13.3`). A restartable one is done once it has started.
+    private mutating func initialize(_ observation: PodObservation, probes: ProbeResults, now: Moment, _ actions: inout PodActions) -> Bool {
         let containers = pod.initContainers
         guard !containers.isEmpty, let sandbox = observation.sandboxes.first else { return true }
         let here = observation.containers.filter { $0.sandboxID == sandbox.id }
         let regular = Set(pod.containers.map(\.name))
-        if here.contains(where: { regular.contains($0.name) }) { return true }
+        let isInitialized = here.contains { regular.contains($0.name) }
+        for container in containers where container.isRestartable {
+            let newest = here.first { $0.name == container.name }
+            if newest != nil || isInitialized { keep(restartable: container, newest, observation, probes, now: now, &actions) }
+        }
+        if isInitialized { return true }
         for container in containers {
             let history = observation.history(container.name)
             if history.count > 1 { actions.removals += history.dropFirst().filter { $0.phase == .exited || $0.phase == .created }.map(\.id) }
@@ -101,6 +106,10 @@ extension PodLifecycle {
             return false
         }
         switch newest.phase {
+        case _ where containers[last].isRestartable:
+            guard newest.phase == .running, isStarted(containers[last], newest, probes) else { break }
+            if last == containers.count - 1 { return true }
+            start(containers[last + 1], observation, now, &actions)
         case .running: break
         case .exited where newest.exitCode == 0:
             if last == containers.count - 1 { return true }
@@ -120,6 +129,57 @@ extension PodLifecycle {
         return false
     }
 
+    private func isStarted(_ container: ContainerView, _ state: ContainerState, _ probes: ProbeResults) -> Bool {
+        container.startupProbe == nil || probes.outcome(.startup, state.id) == .success
+    }
+
+    /// Starts a restartable init container again whenever it does not run, and stops it where a probe has failed.
+    private mutating func keep(
+        restartable container: ContainerView, _ newest: ContainerState?, _ observation: PodObservation, _ probes: ProbeResults, now: Moment,
+        _ actions: inout PodActions
+    ) {
+        guard let newest, newest.phase == .running else {
+            guard shouldRestart(container, observation) else { return }
+            if let newest, newest.phase == .unknown {
+                actions.kills.append(kill(newest, .unknownState, "Init container is in unknown state, try killing it before restart"))
+            }
+            return start(container, observation, now, &actions)
+        }
+        guard let (message, reason) = failedProbe(container, newest, probes) else { return }
+        restart(container, newest, "Init container \(message)", reason, observation, now, &actions)
+    }
+
+    private func failedProbe(
+        _ container: ContainerView, _ newest: ContainerState, _ probes: ProbeResults
+    ) -> (message: String, reason: ContainerKill.Reason)? {
+        if probes.outcome(.liveness, newest.id) == .failure { return ("\(container.name) failed liveness probe", .liveness) }
+        if probes.outcome(.startup, newest.id) == .failure { return ("\(container.name) failed startup probe", .startup) }
+        return nil
+    }
+
+    /// Stops a container that runs and starts it again, now or when its back-off is over.
+    private mutating func restart(
+        _ container: ContainerView, _ newest: ContainerState, _ message: String, _ reason: ContainerKill.Reason, _ observation: PodObservation,
+        _ now: Moment, _ actions: inout PodActions
+    ) {
+        actions.kills.append(kill(newest, reason, "\(message), will be restarted"))
+        if reason == .liveness || reason == .startup {
+            let isFirstRun = !observation.history(container.name).dropFirst().contains { $0.phase == .exited }
+            let verdict = backoffs[backoffKey(container), default: RestartBackoff()].verdict(killing: newest.id, isFirstRun: isFirstRun, now: now)
+            if case .wait(let delay, let until) = verdict { return hold(container, delay, until, &actions) }
+        }
+        actions.starts.append(ContainerStart(name: container.name, kind: container.kind, attempt: nextAttempt(newest)))
+    }
+
+    private func backoffKey(_ container: ContainerView) -> String { "\(container.name)_\(ContainerHash.text(container.json))" }
+
+    /// The container waits in its back-off, and its status says so.
+    private mutating func hold(_ container: ContainerView, _ delay: Duration, _ until: Duration, _ actions: inout PodActions) {
+        startFailures[container.name] = StartFailure(
+            reason: "CrashLoopBackOff", message: "back-off \(delay.goText) restarting failed container=\(container.name) pod=\(pod.fullName)")
+        actions.wake(at: until)
+    }
+
     /// Starts and stops regular containers (`spec/05 §13.4–13.6`).
     private mutating func keep(_ observation: PodObservation, probes: ProbeResults, now: Moment, _ actions: inout PodActions) {
         var kept = 0
@@ -134,23 +194,18 @@ extension PodLifecycle {
                 start(container, observation, now, &actions)
                 continue
             }
-            var restarts = pod.restartPolicy != .never
-            let message: String
-            let reason: ContainerKill.Reason
             if let hash = newest.annotations[ContainerHash.annotation], hash != ContainerHash.text(container.json) {
-                (message, reason, restarts) = ("Container \(container.name) definition changed", .definitionChanged, true)
-            } else if probes.outcome(.liveness, newest.id) == .failure {
-                (message, reason) = ("Container \(container.name) failed liveness probe", .liveness)
-            } else if probes.outcome(.startup, newest.id) == .failure {
-                (message, reason) = ("Container \(container.name) failed startup probe", .startup)
+                starting += 1
+                restart(container, newest, "Container \(container.name) definition changed", .definitionChanged, observation, now, &actions)
+            } else if let (message, reason) = failedProbe(container, newest, probes) {
+                if pod.restartPolicy == .never {
+                    actions.kills.append(kill(newest, reason, "Container \(message)"))
+                } else {
+                    starting += 1
+                    restart(container, newest, "Container \(message)", reason, observation, now, &actions)
+                }
             } else {
                 kept += 1
-                continue
-            }
-            actions.kills.append(kill(newest, reason, restarts ? "\(message), will be restarted" : message))
-            if restarts {
-                starting += 1
-                actions.starts.append(ContainerStart(name: container.name, kind: .regular, attempt: nextAttempt(newest)))
             }
         }
         if kept == 0, starting == 0 {
@@ -165,6 +220,7 @@ extension PodLifecycle {
         switch newest.phase {
         case .running: return false
         case .unknown, .created: return true
+        case .exited where container.isRestartable: return true
         case .exited:
             switch pod.restartPolicy {
             case .always: return true
@@ -177,15 +233,15 @@ extension PodLifecycle {
     private mutating func start(_ container: ContainerView, _ observation: PodObservation, _ now: Moment, _ actions: inout PodActions) {
         let newest = observation.newest(container.name)
         if container.kind != .ephemeral, let newest, newest.phase == .exited {
-            let key = "\(container.name)_\(ContainerHash.text(container.json))"
-            switch backoffs[key, default: RestartBackoff()].verdict(exit: newest.id, finishedAt: newest.finishedAt, now: now) {
-            case .restart: break
-            case .wait(let delay, let until):
-                startFailures[container.name] = StartFailure(
-                    reason: "CrashLoopBackOff",
-                    message: "back-off \(delay.goText) restarting failed container=\(container.name) pod=\(pod.fullName)")
-                return actions.wake(at: until)
-            }
+            let verdict = backoffs[backoffKey(container), default: RestartBackoff()]
+                .verdict(exit: newest.id, finishedAt: newest.finishedAt, now: now)
+            if case .wait(let delay, let until) = verdict { return hold(container, delay, until, &actions) }
+        }
+        if let newest, newest.phase == .created {
+            // It was made and never ran, because the agent ended in between: the next one has the same number.
+            if !actions.removals.contains(newest.id) { actions.removals.append(newest.id) }
+            actions.starts.append(ContainerStart(name: container.name, kind: container.kind, attempt: newest.restartCount))
+            return
         }
         actions.starts.append(ContainerStart(name: container.name, kind: container.kind, attempt: newest.map(nextAttempt)))
     }

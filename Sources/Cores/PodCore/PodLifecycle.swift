@@ -40,6 +40,8 @@ package struct PodLifecycle: Sendable {
     var grace: Duration?
     var graceOverride: Duration?
     var disruption: JSONValue?
+    /// Admission refused the pod: its status names no container.
+    var isRejected = false
     var sentStatus: JSONValue?
     /// Uptime at which the active deadline passes, with the deadline it was worked out from.
     var deadline: (allowed: Duration, at: Duration)?
@@ -92,6 +94,7 @@ package struct PodLifecycle: Sendable {
 
     /// Admission refused the pod (`spec/05 §10.2`): no container of it is ever made.
     package mutating func reject(_ refusal: AdmissionRefusal) {
+        isRejected = true
         end(.failed(reason: refusal.reason, message: "Pod was rejected: \(refusal.message)"))
     }
 

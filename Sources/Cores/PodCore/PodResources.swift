@@ -66,7 +66,7 @@ extension PodView {
         return total
     }
 
-    /// The sum of the containers, or the largest init container where that is more.
+    /// The sum of the containers, or the largest init container where that is more; restartable ones count beside both.
     package var containerRequests: ResourceAmounts { combined(\.requests) }
     package var containerLimits: ResourceAmounts { combined(\.limits) }
     /// What the pod costs the node beyond its containers.
@@ -74,8 +74,17 @@ extension PodView {
 
     private func combined(_ amounts: (ContainerView) -> ResourceAmounts) -> ResourceAmounts {
         var total = ResourceAmounts()
-        for container in containers { total.add(amounts(container)) }
-        for container in initContainers { total.raise(to: amounts(container)) }
+        for container in lastingContainers { total.add(amounts(container)) }
+        var restartable = ResourceAmounts()
+        for container in initContainers {
+            if container.isRestartable {
+                restartable.add(amounts(container))
+                continue
+            }
+            var starting = restartable
+            starting.add(amounts(container))
+            total.raise(to: starting)
+        }
         return total
     }
 }

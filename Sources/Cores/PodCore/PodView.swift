@@ -25,6 +25,9 @@ package struct PodView: Sendable, Hashable {
     /// The container of that name in any of the three lists.
     package func container(named name: String) -> ContainerView? { allContainers.first { $0.name == name } }
 
+    /// Containers that run for as long as the pod does: the regular ones and restartable init containers.
+    package var lastingContainers: [ContainerView] { initContainers.filter(\.isRestartable) + containers }
+
     package var restartPolicy: RestartPolicy { spec["restartPolicy"].string.flatMap(RestartPolicy.init) ?? .always }
     package var usesHostNetwork: Bool { spec["hostNetwork"].bool ?? false }
     package var usesHostPID: Bool { spec["hostPID"].bool ?? false }
@@ -76,6 +79,8 @@ package struct ContainerView: Sendable, Hashable {
     package var volumeMounts: [JSONValue] { json["volumeMounts"].elements }
     package var terminationMessagePath: String { json["terminationMessagePath"].string ?? "/dev/termination-log" }
     package var terminationMessagePolicy: String { json["terminationMessagePolicy"].string ?? "File" }
+    /// Whether this is an init container that goes on running beside the others (`restartPolicy: Always`, gate `SidecarContainers`).
+    package var isRestartable: Bool { kind == .initialization && json["restartPolicy"].string == "Always" }
     package var isPrivileged: Bool { securityContext["privileged"].bool ?? false }
 
     package var livenessProbe: JSONValue? { json.given("livenessProbe") }

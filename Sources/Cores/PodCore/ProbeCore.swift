@@ -34,6 +34,8 @@ package struct ProbeCore: Sendable {
     private var errors = 0
     private var isOnHold = false
     private var dueAt: Duration
+    /// Uptime at which the container was first seen.
+    private var seenAt = Duration.zero
 
     /// Reads a probe of the spec. `firstAt` (uptime) is when it may run first; right after a start of the agent chance spreads it.
     package init(_ kind: ProbeKind, _ json: JSONValue, firstAt: Duration) {
@@ -66,7 +68,10 @@ package struct ProbeCore: Sendable {
     ) -> Step {
         if isPodTerminal { return .end }
         guard let container else { return .wait(until: now.uptime + period) }
-        if container.id != containerID { begin(container.id) }
+        if container.id != containerID {
+            begin(container.id)
+            seenAt = now.uptime
+        }
         if isOnHold { return .wait(until: now.uptime + period) }
         guard container.phase == .running else {
             outcome = .failure
@@ -78,7 +83,8 @@ package struct ProbeCore: Sendable {
             return .end
         }
         if let startedAt = container.startedAt {
-            let age = max(now.wall - startedAt, .zero)
+            // A clock that is set back does not hold the probe.
+            let age = max(now.wall - startedAt, now.uptime - seenAt)
             if age < initialDelay { return .wait(until: max(dueAt, now.uptime + min(period, initialDelay - age))) }
         }
         if kind == .startup, isStarted || outcome == .success { return .wait(until: now.uptime + period) }

@@ -39,6 +39,23 @@ struct RestartBackoff: Sendable, Hashable {
         return .restart
     }
 
+    /// What to do about a container that a probe has stopped: `exit` is the one to be killed.
+    ///
+    /// The first such restart of a container is free, later ones count from the restart before: a container that ran longer than its back-off
+    /// starts again at once (as the Go kubelet has it).
+    mutating func verdict(killing exit: String, isFirstRun: Bool, now: Moment) -> Verdict {
+        if grantedExit == exit { return .restart }
+        if let delay, !isFirstRun, now.uptime - lastRestart <= Self.limit * 2 {
+            if now.uptime - lastRestart < delay { return .wait(delay: delay, until: lastRestart + delay) }
+            self.delay = min(delay * 2, Self.limit)
+        } else if !isFirstRun {
+            delay = Self.initial
+        }
+        lastRestart = now.uptime
+        grantedExit = exit
+        return .restart
+    }
+
     /// Civil time tells it best, but only within what uptime allows.
     private func elapsed(since finishedAt: Timestamp?, now: Moment) -> Duration {
         let seen = now.uptime - exitSeenAt

@@ -25,6 +25,7 @@ package struct SandboxPlan: Sendable, Hashable {
     package var resources: ResourcePlan?
     /// What the pod costs beyond its containers.
     package var overhead: ResourcePlan?
+    /// The runtime's name for how to run the pod; empty for its own choice.
     package var runtimeHandler = ""
 
     package init() {}
@@ -285,5 +286,19 @@ package struct RuntimeCondition: Sendable, Hashable {
         self.isTrue = isTrue
         self.reason = reason
         self.message = message
+    }
+}
+
+extension SandboxState {
+    /// The order of a pod's sandboxes, newest first. The attempt counts before the time: a clock that is set back changes nothing.
+    package static func isNewer(_ one: SandboxState, _ other: SandboxState) -> Bool {
+        (one.attempt, one.createdAt) > (other.attempt, other.createdAt)
+    }
+}
+
+extension ContainerState {
+    /// The order of the containers of one name, newest first. The attempt counts before the time: a clock that is set back changes nothing.
+    package static func isNewer(_ one: ContainerState, _ other: ContainerState) -> Bool {
+        (one.attempt, one.createdAt) > (other.attempt, other.createdAt)
     }
 }

@@ -4,12 +4,9 @@ import Primitives
 /// Makes the plan of a pod's sandbox (`spec/05 §12.2`).
 package enum SandboxPlanner {
     /// Throws a failure with reason `CreatePodSandboxError` for what the node cannot do.
-    package static func plan(_ pod: PodView, attempt: UInt32, node: NodeFacts) throws(StartFailure) -> SandboxPlan {
-        if let handler = pod.spec["runtimeClassName"].string, !handler.isEmpty {
-            throw StartFailure(
-                reason: "CreatePodSandboxError",
-                message: "RuntimeClass \"\(handler)\" not found: this node knows no runtime classes, leave spec.runtimeClassName empty")
-        }
+    ///
+    /// - Parameter runtimeHandler: Of the pod's RuntimeClass; empty for the runtime's own choice.
+    package static func plan(_ pod: PodView, attempt: UInt32, runtimeHandler: String = "", node: NodeFacts) throws(StartFailure) -> SandboxPlan {
         let security = pod.securityContext
         var plan = SandboxPlan()
         plan.podName = pod.name
@@ -40,8 +37,14 @@ package enum SandboxPlanner {
         plan.supplementalGroups = pod.supplementalGroups
         plan.resources = ResourcePlan(sandboxOf: pod, node: node)
         plan.overhead = ResourcePlan(overheadOf: pod, node: node)
+        plan.runtimeHandler = runtimeHandler
         return plan
     }
+}
+
+extension PodView {
+    /// The RuntimeClass that the pod asks for; nil for none.
+    package var runtimeClassName: String? { spec["runtimeClassName"].string.flatMap { $0.isEmpty ? nil : $0 } }
 }
 
 extension NamespacePlan {

@@ -38,7 +38,7 @@ enum AtomicDirectory {
         if let old, try holds(files, own, version: old, group: group) { return false }
         let version = ".." + stamp(now.wall)
         do { try fill(files, "\(directory)/\(version)", group: group) } catch {
-            // Half a version is of no use, and the next try makes another one.
+            // A disk that is full must not fill further with every try.
             try? own.remove(version)
             throw error
         }

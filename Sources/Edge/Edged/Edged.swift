@@ -39,7 +39,10 @@ package struct Edged: Sendable {
         context = PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
             node: NodeState(NodeFacts(configuration, cgroups: cgroups)),
-            images: ImageStore(runtime: runtime, clock: clock, logger: logger), cgroups: cgroups, handlers: handlers, events: events,
+            images: ImageStore(
+                runtime: runtime, clock: clock,
+                credentialFiles: ["\(configuration.rootDirectory)/config.json", "/root/.docker/config.json", "/.docker/config.json"],
+                logger: logger), cgroups: cgroups, handlers: handlers, events: events,
             logger: logger,
             root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
         self.processes = processes
@@ -122,6 +125,7 @@ extension NodeFacts {
         kubernetesServiceHost = configuration.kubernetesServiceHost
         kubernetesServicePort = configuration.kubernetesServicePort
         allowedUnsafeSysctls = configuration.allowedUnsafeSysctls
+        allowsSidecarContainers = configuration.allowsSidecarContainers
         hugepageSizes = MachineReader().hugepages.keys.sorted().map { $0 % (1 << 20) == 0 ? "\($0 >> 20)GB" : "\($0 >> 10)MB" }
         take(MachineFacts(configuration))
     }

@@ -30,6 +30,8 @@ package struct EdgedConfiguration: Sendable {
     package var enforcesCPUQuota = true
     package var usesDefaultSeccompProfile = false
     package var allowedUnsafeSysctls: [String] = []
+    /// The feature gate `SidecarContainers` (off in 1.28).
+    package var allowsSidecarContainers = false
     package var keepsTerminatedPodVolumes = false
     /// The port of the node's HTTP server as the cloud is told.
     package var serverPort: Int64 = 10350

@@ -13,10 +13,13 @@ actor ImageStore {
     private let runtime: any RuntimeInterface
     private let clock: any MomentSource
     private let logger: Logger
+    /// Docker's `config.json` of this machine, wherever it lies.
+    private let credentialFiles: [String]
     private var pulls = ImagePulls()
     private var running = 0
 
-    init(runtime: any RuntimeInterface, clock: any MomentSource, logger: Logger) {
+    init(runtime: any RuntimeInterface, clock: any MomentSource, credentialFiles: [String] = [], logger: Logger) {
+        self.credentialFiles = credentialFiles
         self.runtime = runtime
         self.clock = clock
         self.logger = logger
@@ -64,14 +67,15 @@ actor ImageStore {
         tell: Teller
     ) async throws -> ImageState {
         guard running < Self.limit else {
-            throw StartFailure(reason: "ErrImagePull", message: "\(Self.limit) images are being pulled already: this one is tried again soon")
+            let reason = container.kind == .regular && !pod.initContainers.isEmpty ? "PodInitializing" : "ContainerCreating"
+            throw StartFailure(reason: reason, message: "\(Self.limit) images are being pulled already: this one is tried again soon")
         }
         running += 1
         defer { running -= 1 }
         await tell(.pulling(container.image))
         let start = clock.now().uptime
         logger.info("image is pulled", metadata: ["image": "\(reference)", "pod": "\(pod.object.key)"])
-        let credentials = RegistryKeys(secrets: secrets).credentials(for: reference)
+        let credentials = RegistryKeys(secrets: secrets, files: credentialFiles).credentials(for: reference)
         var failure = RuntimeFailure(code: .failed, message: "")
         for credential in credentials.map(Optional.some) + (credentials.isEmpty ? [nil] : []) {
             do {

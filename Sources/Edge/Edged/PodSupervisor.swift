@@ -42,6 +42,9 @@ actor PodSupervisor {
     private(set) var hasSeenPods = false
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
+    /// One for each time to read the runtime's lists; while they are being read one more is kept.
+    private let relists: AsyncStream<Void>
+    private let askForLists: AsyncStream<Void>.Continuation
     private(set) var lastRelist: Duration?
     private var sweptAt: Duration?
     /// What burstable pods were given of the processor together.
@@ -55,6 +58,7 @@ actor PodSupervisor {
         statics = StaticPods(context.configuration)
         // One pending signal is enough: whoever hears it takes everything that is ready.
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (relists, askForLists) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     func run() async throws {
@@ -62,6 +66,7 @@ actor PodSupervisor {
             group.addTask { await self.followPods() }
             group.addTask { await self.followConfiguration() }
             group.addTask { try await self.turnWheel() }
+            group.addTask { for await _ in self.relists { await self.relist() } }
             for await _ in signals {
                 for uid in takeReady() { group.addTask { await self.takeTurn(uid) } }
                 for uid in takeReadyProbes() { group.addTask { await self.probe(uid) } }
@@ -124,7 +129,9 @@ actor PodSupervisor {
         let round = await worker.runProbes()
         entries[uid]?.isProbing = false
         entries[uid]?.probesDue = round.due
-        if round.hasChanged { wake(uid) }
+        guard round.hasChanged else { return }
+        if entries[uid]?.isBusy == true { await worker.showProbes(await context.node.facts) }
+        wake(uid)
     }
 
     /// The pod gets a turn now, or right after the one that runs.
@@ -213,26 +220,27 @@ actor PodSupervisor {
     private func followConfiguration() async {
         while !Task.isCancelled {
             for await change in await context.backend.configurationChanges() {
-                for (uid, entry) in entries where entry.references.contains(change) {
-                    await entry.worker.configurationChanged()
-                    wake(uid)
-                }
+                await refreshFiles { $0.contains(change) }
             }
-            // A stream that ends has lost changes: whatever a pod refers to may be another one now.
-            for (uid, entry) in entries where !entry.references.isEmpty {
-                await entry.worker.configurationChanged()
-                wake(uid)
-            }
+            // This reader has fallen behind: whatever was missed is looked at.
+            if !Task.isCancelled { await refreshFiles { !$0.isEmpty } }
+        }
+    }
+
+    private func refreshFiles(of isConcerned: (Set<ConfigurationChange>) -> Bool) async {
+        for (uid, entry) in entries where isConcerned(entry.references) {
+            await entry.worker.configurationChanged()
+            wake(uid)
         }
     }
 
     // MARK: - What the runtime has
 
-    /// Ticks once a relist interval: reads the lists, wakes who is due.
+    /// Ticks once a relist interval: has the lists read, wakes who is due. A runtime that does not answer stops no clock.
     private func turnWheel() async throws {
         var next = clock.now().uptime
         while true {
-            await relist()
+            askForLists.yield()
             await shareOut()
             let now = clock.now().uptime
             await readManifests(now)

@@ -22,10 +22,10 @@ extension PodWorker {
         let state: SandboxState
         do {
             if let attempt = actions.sandboxAttempt {
-                sandbox = try plan(attempt: attempt, node)
+                sandbox = try await plan(attempt: attempt, isNew: true, node)
                 state = try await makeSandbox(sandbox, node)
             } else if let newest = observation.sandboxes.first {
-                sandbox = try plan(attempt: newest.attempt, node)
+                sandbox = try await plan(attempt: newest.attempt, isNew: false, node)
                 state = newest
             } else {
                 return false
@@ -51,7 +51,7 @@ extension PodWorker {
                 logger.warning(
                     "container not started",
                     metadata: ["pod": "\(key)", "container": "\(start.name)", "reason": "\(failure.reason)", "error": "\(failure.message)"])
-                if start.kind == .initialization { break }
+                if start.kind == .initialization, !container.isRestartable { break }
             }
         }
         return isWhole

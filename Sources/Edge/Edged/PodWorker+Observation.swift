@@ -8,7 +8,7 @@ extension PodWorker {
         var sandboxes = try await context.runtime.sandboxes(ofPod: uid)
         let listed = try await context.runtime.containers(ofPod: uid)
         fingerprint = RuntimeList(sandboxes: sandboxes, containers: listed).fingerprints[uid, default: 0]
-        sandboxes.sort { ($0.createdAt, $0.attempt) > ($1.createdAt, $1.attempt) }
+        sandboxes.sort(by: SandboxState.isNewer)
         if let newest = sandboxes.first { sandboxes[0] = try await state(of: newest) ?? newest }
         var containers: [ContainerState] = []
         for container in listed { if let state = try await state(of: container) { containers.append(state) } }
@@ -38,7 +38,10 @@ extension PodWorker {
         do {
             var state = try await context.runtime.container(container.id)
             state.sandboxID = container.sandboxID
-            if state.phase == .exited { state.message += lastWords(state) }
+            if state.phase == .exited {
+                let words = lastWords(state)
+                if !words.isEmpty { state.message += state.message.isEmpty ? words : ": " + words }
+            }
             knownContainers[container.id] = state
             return state
         } catch let failure as RuntimeFailure where failure.code == .notFound {
@@ -51,23 +54,29 @@ extension PodWorker {
         let path = container.annotations[ContainerAnnotation.terminationMessagePath] ?? ""
         var message = ""
         if !path.isEmpty, let mount = container.mounts.first(where: { $0.containerPath == path }), mount.hostPath.hasPrefix(context.root.path + "/") {
-            message = HostFiles.read(mount.hostPath, limit: 4096).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            message = HostFiles.readTail(mount.hostPath, limit: 4096).map { String(decoding: $0, as: UTF8.self) } ?? ""
         }
         let fallsBack = container.annotations[ContainerAnnotation.terminationMessagePolicy] == "FallbackToLogsOnError"
-        guard message.isEmpty, fallsBack, container.exitCode != 0, container.logPath.hasPrefix(context.logs.path + "/") else { return message }
+        let hasFailed = container.exitCode != 0 || container.reason == "OOMKilled"
+        guard message.isEmpty, fallsBack, hasFailed, container.logPath.hasPrefix(context.logs.path + "/") else { return message }
         return logTail(container.logPath)
     }
 
-    /// The last 80 lines or 2048 bytes of what a CRI log holds.
+    /// The last 80 lines or 2048 bytes of what a CRI log holds. A line that the container left unfinished gets no end here either.
     private func logTail(_ path: String) -> String {
-        guard let bytes = HostFiles.readTail(path, limit: 16384) else { return "" }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: true)
+        // The runtime breaks lines after 16 KiB: one whole line is in this.
+        let limit = 40960
+        guard let bytes = HostFiles.readTail(path, limit: limit) else { return "" }
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: true)
+        if bytes.count == limit, !lines.isEmpty { lines.removeFirst() }
         // Each line has the form `<time> <stream> <tags> <content>`.
-        let contents = lines.suffix(80).compactMap { line -> Substring? in
+        let contents = lines.suffix(80).compactMap { line -> String? in
             let fields = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
-            return fields.count == 4 ? fields[3] : nil
+            guard fields.count == 4 else { return nil }
+            let isPartial = fields[2].split(separator: ":").first == "P"
+            return isPartial ? String(fields[3]) : fields[3] + "\n"
         }
-        return String(decoding: Array(contents.map { $0 + "\n" }.joined().utf8.suffix(2048)), as: UTF8.self)
+        return String(decoding: Array(contents.joined().utf8.suffix(2048)), as: UTF8.self)
     }
 
     /// Removes what has ended and is not needed for the status: older copies of containers, sandboxes without containers.

@@ -1,15 +1,34 @@
 import ContainerRuntime
+import KubeMachinery
 import Logging
 import PodCore
 import Primitives
 
 extension PodWorker {
-    /// How the pod's sandbox is to be made.
-    func plan(attempt: UInt32, _ node: NodeFacts) throws -> SandboxPlan {
+    /// How the pod's sandbox is to be made, or was made.
+    func plan(attempt: UInt32, isNew: Bool, _ node: NodeFacts) async throws -> SandboxPlan {
+        var node = node
+        if isNew {
+            // A node that moves to another network gets other servers.
+            let file = context.configuration.resolverFile
+            node.resolverConfiguration = file.isEmpty ? nil : HostFiles.text(file) ?? ""
+        }
+        let handler = isNew ? try await runtimeHandler() : ""
         do {
-            return try SandboxPlanner.plan(pod, attempt: attempt, node: node)
+            return try SandboxPlanner.plan(pod, attempt: attempt, runtimeHandler: handler, node: node)
         } catch {
             throw EdgedFailure(code: .volume, message: error.description, isRetryable: false)
+        }
+    }
+
+    /// The runtime's name for the pod's RuntimeClass (`spec/05 §12.3`).
+    private func runtimeHandler() async throws -> String {
+        guard let name = pod.runtimeClassName else { return "" }
+        do {
+            return try await context.backend.runtimeClass(name).json["handler"].string ?? ""
+        } catch let status as KubeStatus {
+            let cause = status.isNotFound ? "RuntimeClass.node.k8s.io \"\(name)\" not found" : "failed to lookup RuntimeClass \(name): \(status)"
+            throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(cause)")
         }
     }
 
@@ -42,6 +61,8 @@ extension PodWorker {
         for subPath in blueprint.subPaths { try Mounts.bind(subPath.subPath, of: subPath.volumePath, to: subPath.target) }
         if let path = blueprint.terminationLog { try HostFiles.create([], at: path, mode: 0o666) }
         let hosts = node.hostsFilePath(uid)
+        var node = node
+        if pod.usesHostNetwork { node.hostsFile = HostFiles.text("/etc/hosts") ?? node.hostsFile }
         let text = Array(HostsFile.text(pod, addresses: addresses, node: node).utf8)
         // The file is bound into containers: it is replaced only when it has to change.
         if HostFiles.read(hosts) != text { try HostFiles.write(text, to: hosts) }

@@ -37,6 +37,8 @@ actor PodWorker {
     /// The API object was asked to be deleted for good.
     var hasDeletedObject = false
     var fingerprint: Int?
+    /// What the turn that runs, or the last one, saw.
+    private var observation: PodObservation?
     private var interruption: AsyncStream<Void>.Continuation?
 
     var logger: Logger { context.logger }
@@ -162,6 +164,7 @@ actor PodWorker {
         for _ in 0..<32 {
             try Task.checkCancellation()
             let observation = try await look()
+            self.observation = observation
             let now = context.clock.now()
             let wasRunning = lifecycle.stage == .syncing
             let actions = lifecycle.sync(observation, probes: probes, now: now)
@@ -212,6 +215,13 @@ actor PodWorker {
         return min(now.uptime + delay, next.wakeUp ?? .seconds(Int64.max / 4))
     }
 
+    /// A probe's result shows at once although a turn is at work, such as a container that takes its time to stop.
+    func showProbes(_ node: NodeFacts) async {
+        guard let observation else { return }
+        lifecycle.updateStatus(observation, node: node, probes: probes, now: context.clock.now())
+        await reportStatus()
+    }
+
     private func nextLook(_ actions: PodActions, _ now: Moment) -> Duration {
         var next = now.uptime + context.configuration.syncInterval * Double.random(in: 1...1.5)
         if let wakeUp = actions.wakeUp { next = min(next, wakeUp) }
@@ -221,7 +231,7 @@ actor PodWorker {
 
     /// New containers may be probed at once; `ProbeCore` knows the times.
     private func nextProbes() -> Duration? {
-        let hasProbes = pod.containers.contains { $0.readinessProbe != nil || $0.livenessProbe != nil || $0.startupProbe != nil }
+        let hasProbes = pod.lastingContainers.contains { $0.readinessProbe != nil || $0.livenessProbe != nil || $0.startupProbe != nil }
         return hasProbes && lifecycle.couldHaveRunningContainers ? context.clock.now().uptime : nil
     }
 

@@ -15,7 +15,7 @@ struct PodProbes: Sendable {
 
     /// Takes the probes of the spec on.
     mutating func adopt(_ pod: PodView, now: Moment) {
-        for container in pod.containers {
+        for container in pod.lastingContainers {
             let probes: [(ProbeKind, JSONValue?)] = [
                 (.startup, container.startupProbe), (.readiness, container.readinessProbe), (.liveness, container.livenessProbe),
             ]
@@ -78,12 +78,12 @@ extension PodWorker {
     }
 
     private func step(_ key: PodProbes.Key, _ now: Moment) -> ProbeCore.Step {
-        let container = knownContainers.values.filter { $0.name == key.container }.max { ($0.createdAt, $0.attempt) < ($1.createdAt, $1.attempt) }
+        let container = knownContainers.values.filter { $0.name == key.container }.min(by: ContainerState.isNewer)
         let hasStartup = pod.container(named: key.container)?.startupProbe != nil
         let isStarted = container.map { !hasStartup || probes.outcome(.startup, $0.id) == .success } ?? false
         var step = ProbeCore.Step.end
         let (isDeleted, isTerminal) = (pod.isDeleted || lifecycle.stage != .syncing, pod.isTerminal)
-        let mayRestart = pod.restartPolicy != .never
+        let mayRestart = pod.restartPolicy != .never || pod.container(named: key.container)?.isRestartable == true
         podProbes.change(key) {
             step = $0.next(container, isStarted: isStarted, isPodDeleted: isDeleted, isPodTerminal: isTerminal, mayRestart: mayRestart, now: now)
         }

@@ -13,13 +13,17 @@ struct RegistryKeys: Sendable {
 
     private var keys: [Key] = []
 
-    /// Reads secrets of both docker types; what cannot be read is left out.
-    init(secrets: [JSONValue]) {
+    /// Reads secrets of both docker types, and docker's own files of this machine; what cannot be read is left out.
+    init(secrets: [JSONValue], files: [String] = []) {
         for secret in secrets {
             let (member, isNested) = secret["type"].string == "kubernetes.io/dockercfg" ? (".dockercfg", false) : (".dockerconfigjson", true)
             guard let text = secret["data"][member].string, let bytes = Base64.decode(text), let document = try? JSONValue(parsing: bytes)
             else { continue }
             for (place, entry) in (isNested ? document["auths"] : document).members { add(place, entry) }
+        }
+        for file in files {
+            guard let bytes = HostFiles.read(file), let document = try? JSONValue(parsing: bytes) else { continue }
+            for (place, entry) in document["auths"].members { add(place, entry) }
         }
         // The most specific comes first.
         keys.sort { ($0.place.utf8.count, $1.place) > ($1.place.utf8.count, $0.place) }
@@ -37,7 +41,7 @@ struct RegistryKeys: Sendable {
         var bare = place[...]
         for scheme in ["https://", "http://"] where bare.hasPrefix(scheme) { bare = bare.dropFirst(scheme.count) }
         for suffix in ["/", "/v1", "/v2"] where bare.hasSuffix(suffix) { bare = bare.dropLast(suffix.count) }
-        keys.append(Key(place: String(bare), credentials: RegistryCredentials(user: user, password: Redacted(password), server: place)))
+        keys.append(Key(place: String(bare), credentials: RegistryCredentials(user: user, password: Redacted(password))))
     }
 
     /// What to try for an image, in order; none: anonymously.

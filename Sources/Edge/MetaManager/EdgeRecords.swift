@@ -11,6 +11,8 @@ package enum EdgeRecords {
     package static let nodes = Resources.nodes.groupResource
     package static let persistentVolumes = Resources.persistentVolumes.groupResource
     package static let persistentVolumeClaims = Resources.persistentVolumeClaims.groupResource
+    package static let runtimeClasses = GroupResource(group: "node.k8s.io", resource: "runtimeclasses")
+    static let runtimeClassWord = EdgeType.word(kind: "RuntimeClass")
     /// Answered `TokenRequest`s, keyed by what was asked.
     package static let tokens = GroupResource(group: edgeGroup, resource: "serviceaccounttokens")
     /// The status of each pod that the cloud has not confirmed yet.
@@ -32,6 +34,7 @@ package enum EdgeRecords {
         case EdgeType.persistentVolume: persistentVolumes
         case EdgeType.persistentVolumeClaim: persistentVolumeClaims
         case EdgeType.volumeAttachment: Resources.volumeAttachments.groupResource
+        case runtimeClassWord: runtimeClasses
         case EdgeType.device: GroupResource(group: "devices.kubeedge.io", resource: "devices")
         case EdgeType.deviceModel: GroupResource(group: "devices.kubeedge.io", resource: "devicemodels")
         case EdgeType.serviceAccountAccess: GroupResource(group: "policy.kubeedge.io", resource: "serviceaccountaccesses")
@@ -52,6 +55,7 @@ package enum EdgeRecords {
             case EdgeType.persistentVolume: ("v1", "PersistentVolume")
             case EdgeType.persistentVolumeClaim: ("v1", "PersistentVolumeClaim")
             case EdgeType.volumeAttachment: ("storage.k8s.io/v1", "VolumeAttachment")
+            case runtimeClassWord: ("node.k8s.io/v1", "RuntimeClass")
             case EdgeType.device: ("devices.kubeedge.io/v1beta1", "Device")
             case EdgeType.deviceModel: ("devices.kubeedge.io/v1beta1", "DeviceModel")
             default: nil

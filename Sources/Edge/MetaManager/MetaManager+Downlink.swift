@@ -99,17 +99,10 @@ extension MetaManager: CloudDownlink {
         }
     }
 
-    /// Whether a pod changed in what a kubelet acts on: all but its status, its version and who wrote it.
+    /// Whether a pod changed in what a kubelet acts on: all but its status, its version and who wrote it. Conditions of its readiness gates count.
     private static func differs(_ pod: KubeObject, _ before: KubeObject?) -> Bool {
         guard let before else { return true }
-        func relevant(_ pod: KubeObject) -> JSONValue {
-            var json = pod.json
-            json.removeMember("status")
-            json["metadata"].removeMember("resourceVersion")
-            json["metadata"].removeMember("managedFields")
-            return json
-        }
-        return relevant(pod) != relevant(before)
+        return EdgeRelevance.content(of: pod, isPod: true) != EdgeRelevance.content(of: before, isPod: true)
     }
 
     private func tellPods(_ change: PodChange) {

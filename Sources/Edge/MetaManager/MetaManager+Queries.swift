@@ -61,6 +61,10 @@ extension MetaManager {
 
     package func secret(_ key: ObjectKey) async throws -> KubeObject { try await read(EdgeType.secret, EdgeRecords.secrets, key) }
 
+    package func runtimeClass(_ name: String) async throws -> KubeObject {
+        try await read(EdgeRecords.runtimeClassWord, EdgeRecords.runtimeClasses, ObjectKey(name: name))
+    }
+
     package func persistentVolume(_ name: String) async throws -> KubeObject {
         try await read(EdgeType.persistentVolume, EdgeRecords.persistentVolumes, ObjectKey(name: name))
     }

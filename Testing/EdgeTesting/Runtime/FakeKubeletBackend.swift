@@ -13,6 +13,7 @@ package actor FakeKubeletBackend: KubeletBackend {
     private var leaseObject: KubeObject?
     private var podStreams: [AsyncStream<PodChange>.Continuation] = []
     private var configurationStreams: [AsyncStream<ConfigurationChange>.Continuation] = []
+    private var runtimeHandlers: [String: String] = [:]
     private var failures: [String: KubeStatus] = [:]
     private var waiters: [CheckedContinuation<Void, Never>] = []
     private var isListKnown = false
@@ -70,6 +71,20 @@ package actor FakeKubeletBackend: KubeletBackend {
     /// A persistent volume or a claim.
     package func put(persistent object: KubeObject) { persistent[object.key] = object }
 
+    /// A RuntimeClass of that name is there; nil: not any more.
+    package func setRuntimeClass(_ name: String, handler: String?) { runtimeHandlers[name] = handler }
+
+    /// The object is gone from the cluster.
+    package func remove(configMap key: ObjectKey) {
+        configMaps[key] = nil
+        for stream in configurationStreams { stream.yield(.configMap(key)) }
+    }
+
+    package func remove(secret key: ObjectKey) {
+        secrets[key] = nil
+        for stream in configurationStreams { stream.yield(.secret(key)) }
+    }
+
     /// Calls of that name fail with the status; nil: they succeed.
     package func fail(_ call: String, _ status: KubeStatus?) { failures[call] = status }
     package func deleteNode() {
@@ -118,6 +133,16 @@ package actor FakeKubeletBackend: KubeletBackend {
     package func secret(_ key: ObjectKey) async throws -> KubeObject {
         try record("secret")
         guard let object = secrets[key] else { throw KubeStatus.notFound(GroupResource(group: "", resource: "secrets"), key.name) }
+        return object
+    }
+
+    package func runtimeClass(_ name: String) async throws -> KubeObject {
+        try record("runtimeClass")
+        guard let handler = runtimeHandlers[name] else {
+            throw KubeStatus.notFound(GroupResource(group: "node.k8s.io", resource: "runtimeclasses"), name)
+        }
+        var object = KubeObject(apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", namespace: nil, name: name)
+        object.json["handler"] = .string(handler)
         return object
     }
 

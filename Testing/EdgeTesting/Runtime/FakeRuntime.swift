@@ -22,6 +22,7 @@ package actor FakeRuntime: RuntimeInterface {
     private var pullFailures: [String: String] = [:]
     private var failures: [String: RuntimeFailure] = [:]
     private var hanging: Set<String> = []
+    private var lostAnswers: Set<String> = []
     private var hangs: [AsyncStream<Void>.Continuation] = []
     private var exits: [String: Int32] = [:]
     private var statistics: [String: ContainerStatistics] = [:]
@@ -51,8 +52,11 @@ package actor FakeRuntime: RuntimeInterface {
 
     /// Calls of a method about `subject` do not return until they are cancelled or `release` is called.
     package func hang(_ method: String, _ subject: String) { hanging.insert("\(method) \(subject)") }
+    /// Calls of a method about `subject` are carried out, and their answer never arrives.
+    package func loseAnswer(_ method: String, _ subject: String) { lostAnswers.insert("\(method) \(subject)") }
     package func release(_ method: String, _ subject: String) {
         hanging.remove("\(method) \(subject)")
+        lostAnswers.remove("\(method) \(subject)")
         for hang in hangs { hang.finish() }
         hangs = []
     }
@@ -103,14 +107,21 @@ package actor FakeRuntime: RuntimeInterface {
     private func record(_ method: String, _ subject: String) async throws {
         calls.append(Call(method: method, subject: subject))
         changed()
-        while hanging.contains("\(method) \(subject)") {
-            let (released, hang) = AsyncStream.makeStream(of: Void.self)
-            hangs.append(hang)
-            for await _ in released {}
-            try Task.checkCancellation()
-        }
+        while hanging.contains("\(method) \(subject)") { try await pause() }
         try Task.checkCancellation()
         if let failure = failures[method] { throw failure }
+    }
+
+    private func answered(_ method: String, _ subject: String) async throws {
+        changed()
+        while lostAnswers.contains("\(method) \(subject)") { try await pause() }
+    }
+
+    private func pause() async throws {
+        let (released, hang) = AsyncStream.makeStream(of: Void.self)
+        hangs.append(hang)
+        for await _ in released {}
+        try Task.checkCancellation()
     }
 
     private func nextID(_ prefix: String) -> String {
@@ -148,7 +159,7 @@ extension FakeRuntime {
         if !state.usesHostNetwork { state.addresses = ["10.88.0.\(sequence % 250 + 2)"] }
         sandboxStates[id] = state
         sandboxPlans[id] = plan
-        changed()
+        try await answered("runSandbox", plan.podName)
         return id
     }
 
@@ -158,7 +169,7 @@ extension FakeRuntime {
             finish(container, code: 137, reason: "")
         }
         sandboxStates[id]?.isReady = false
-        changed()
+        try await answered("stopSandbox", id)
     }
 
     package func removeSandbox(_ id: String) async throws {
@@ -175,6 +186,7 @@ extension FakeRuntime {
 
     package func sandboxes(ofPod uid: String?) async throws -> [SandboxState] {
         if let failure = failures["sandboxes"] { throw failure }
+        while uid == nil, hanging.contains("sandboxes of all") { try await pause() }
         return sandboxStates.values.filter { uid == nil || $0.podUID == uid }.map { state in
             var listed = state
             listed.addresses = []
@@ -196,7 +208,7 @@ extension FakeRuntime {
         state.mounts = plan.mounts
         containerStates[container] = state
         containerPlans[container] = plan
-        changed()
+        try await answered("createContainer", plan.name)
         return container
     }
 
@@ -206,14 +218,14 @@ extension FakeRuntime {
         containerStates[id]?.phase = .running
         containerStates[id]?.startedAt = clock.now().wall
         if let code = exits[state.name] { finish(id, code: code, reason: "") }
-        changed()
+        try await answered("startContainer", state.name)
     }
 
     package func stopContainer(_ id: String, grace: Duration) async throws {
         guard let state = containerStates[id] else { return }
         try await record("stopContainer", state.name)
         if containerStates[id]?.phase == .running { finish(id, code: grace > .zero ? 0 : 137, reason: "") }
-        changed()
+        try await answered("stopContainer", state.name)
     }
 
     package func removeContainer(_ id: String) async throws {
@@ -261,6 +273,7 @@ extension FakeRuntime {
         try await record("pullImage", reference)
         if let message = pullFailures[reference] { throw RuntimeFailure(code: .failed, message: message) }
         addImage(reference)
+        try await answered("pullImage", reference)
         return "sha256:\(reference)"
     }
 

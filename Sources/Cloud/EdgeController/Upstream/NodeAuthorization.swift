@@ -63,6 +63,8 @@ struct NodeAuthorization {
         case .node: return own(name: key.name, kind.resource)
         case .signingRequest: return own(signingRequest: key.name)
         case .persistentVolume, .volumeAttachment: return .dependsOnResult
+        // Nothing in it is secret, and kubelets may read them all.
+        case .runtimeClass: return .allowed
         case .configMap: isUsed = contents.uses(configMap: key, node: node)
         case .secret: isUsed = contents.uses(secret: key, node: node)
         case .persistentVolumeClaim: isUsed = contents.uses(claim: key, node: node)

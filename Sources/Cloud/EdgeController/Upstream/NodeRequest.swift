@@ -5,7 +5,7 @@ import Primitives
 
 /// A kind that nodes read whole.
 enum ReadableKind: String, CaseIterable {
-    case node, configMap, secret, persistentVolume, persistentVolumeClaim, volumeAttachment, signingRequest
+    case node, configMap, secret, persistentVolume, persistentVolumeClaim, volumeAttachment, signingRequest, runtimeClass
 
     var resource: GroupVersionResource {
         switch self {
@@ -16,6 +16,7 @@ enum ReadableKind: String, CaseIterable {
         case .persistentVolumeClaim: Resources.persistentVolumeClaims
         case .volumeAttachment: Resources.volumeAttachments
         case .signingRequest: Resources.certificateSigningRequests
+        case .runtimeClass: GroupVersionResource(group: "node.k8s.io", resource: "runtimeclasses")
         }
     }
 
@@ -28,6 +29,7 @@ enum ReadableKind: String, CaseIterable {
         case .persistentVolumeClaim: GroupVersionKind("v1", "PersistentVolumeClaim")
         case .volumeAttachment: GroupVersionKind("storage.k8s.io/v1", "VolumeAttachment")
         case .signingRequest: GroupVersionKind("certificates.k8s.io/v1", "CertificateSigningRequest")
+        case .runtimeClass: GroupVersionKind("node.k8s.io/v1", "RuntimeClass")
         }
     }
 
