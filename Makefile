@@ -52,7 +52,7 @@ $(STAMPS)/packages: scripts/install-packages
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/test-packages: scripts/install-packages
-	@scripts/install-packages sqlite3 kubectl python3-venv
+	@scripts/install-packages sqlite3 kubectl python3-venv docker-registry apache2-utils
 	@scripts/python-client .build/python
 	@mkdir -p $(@D) && touch $@
 

@@ -1,5 +1,5 @@
 import Crypto
-import Primitives
+package import Primitives
 
 /// A container image of a few files around Debian's static busybox, made here so that no registry is needed.
 ///
@@ -17,12 +17,15 @@ package enum BusyboxImage {
 
     /// The image as a docker archive, for `ctr images import`.
     ///
-    /// - Parameter busybox: The statically linked program.
-    package static func archive(busybox: [UInt8], reference: String = reference) -> [UInt8] {
+    /// - Parameters:
+    ///   - busybox: The statically linked program.
+    ///   - settings: More members of the image's `config`, such as `User` or `Entrypoint`.
+    package static func archive(busybox: [UInt8], reference: String = reference, settings: [String: JSONValue] = [:]) -> [UInt8] {
         let layer = layer(busybox: busybox)
+        var config: JSONValue = ["Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "2147483647"], "WorkingDir": "/"]
+        for (name, value) in settings { config[name] = value }
         let configuration: JSONValue = [
-            "architecture": .string(architecture), "os": "linux",
-            "config": ["Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "2147483647"], "WorkingDir": "/"],
+            "architecture": .string(architecture), "os": "linux", "config": config,
             "rootfs": ["type": "layers", "diff_ids": [.string("sha256:" + digest(layer))]],
             "history": [["created_by": "kubeedge"]],
         ]
