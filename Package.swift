@@ -96,6 +96,9 @@ let storeys: [Storey] = [
         Room(name: "Edged",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "PodCore", "YAMLDocuments", "ContainerRuntime", "Supervision"],
              libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging, "CZLib"]),
+        Room(name: "KubeletServer",
+             uses: ["Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "HTTPServing", "Supervision"],
+             libraries: [nio("NIOCore"), nio("NIOPosix"), logging]),
     ]),
     Storey(name: "Apps", order: .ordered, rooms: [
         Room(name: "CloudCoreApp",
@@ -104,7 +107,8 @@ let storeys: [Storey] = [
              libraries: [logging]),
         Room(name: "EdgeCoreApp",
              uses: ["Primitives", "KubeMachinery", "YAMLDocuments", "Supervision", "Trust", "DeliveryCore", "PodCore", "ObjectStore",
-                    "ContainerRuntime", "EdgeTransport", "EdgeMessages", "EdgeHub", "MetaManager", "Edged"],
+                    "ContainerRuntime", "EdgeTransport", "EdgeMessages", "EdgeHub", "MetaManager", "Edged",
+                    "KubeletServer"],
              libraries: [logging, nio("NIOCore"), nio("NIOPosix"), "CMalloc"]),
         Room(name: "ControlPlane",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "KubeClient", "KubeServer", "ObjectStore", "Trust", "HTTPServing",
@@ -140,7 +144,10 @@ let systemLibraries: [Target] = [
 /// Suites that stand on several rooms at once.
 let suites: [Room] = [
     Room(
-        name: "Containers", uses: ["Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "Edged", "EdgeTesting", "DevCluster"],
+        name: "Containers",
+        uses: [
+            "Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "HTTPServing", "Edged", "KubeletServer", "EdgeTesting", "DevCluster",
+        ],
         libraries: [nio("NIOCore"), nio("NIOPosix"), logging]),
     Room(name: "Golden", uses: ["Primitives", "EdgeMessages", "DeliveryCore"]),
     Room(

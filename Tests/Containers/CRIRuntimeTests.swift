@@ -97,4 +97,10 @@ struct CRIRuntimeTests {
             try await bed.eventually("the runtime answers again") { (try? await bed.runtime.version()) != nil }
         }
     }
+
+    @Test func `thousands of quick calls go over one connection and none is lost`() async throws {
+        try await ContainerdBed.withBed { bed in
+            for _ in 0..<2000 { _ = try await bed.runtime.version() }
+        }
+    }
 }

@@ -3,7 +3,7 @@ import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
 package import Logging
 package import NIOCore
-import PodCore
+package import PodCore
 import Primitives
 import SwiftProtobuf
 
@@ -16,13 +16,17 @@ package struct CRIRuntime: Sendable {
 
     let client: Client
     let limits: CallLimits
+    private let meter: any KubeletMeter
     private let logger: Logger
 
     /// - Parameters:
     ///   - endpoint: `unix:///path` or a path.
     ///   - group: Where the connection lives; one thread is enough.
     ///   - requestTimeout: `runtimeRequestTimeout`; other deadlines are derived from it (`spec/05 §6.4`).
-    package init(endpoint: String, group: any EventLoopGroup, requestTimeout: Duration = .seconds(120), logger: Logger) throws(RuntimeFailure) {
+    ///   - meter: Takes the duration of every call.
+    package init(
+        endpoint: String, group: any EventLoopGroup, requestTimeout: Duration = .seconds(120), meter: any KubeletMeter = NoMeter(), logger: Logger
+    ) throws(RuntimeFailure) {
         guard let path = Self.path(of: endpoint) else {
             throw RuntimeFailure(
                 code: .failed,
@@ -33,6 +37,9 @@ package struct CRIRuntime: Sendable {
         configuration.connection.maxIdleTime = nil
         configuration.http2.authority = "localhost"
         configuration.http2.targetWindowSize = 1 << 20
+        configuration.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(BandwidthPingFilter(), position: .first) }
+        }
         do {
             let transport = try HTTP2ClientTransport.Posix(
                 target: .unixDomainSocket(path: path), transportSecurity: .plaintext, config: configuration, eventLoopGroup: group)
@@ -41,6 +48,7 @@ package struct CRIRuntime: Sendable {
             throw RuntimeFailure(code: .failed, message: "container runtime endpoint \"\(endpoint)\": \(error)")
         }
         limits = CallLimits(request: requestTimeout)
+        self.meter = meter
         self.logger = logger
     }
 
@@ -79,10 +87,15 @@ extension CRIRuntime {
         options.timeout = timeout
         options.waitForReady = false
         options.maxResponseMessageBytes = 16 * 1024 * 1024
+        let begin = ContinuousClock.now
+        var hasFailed = true
+        defer { meter.record(.runtimeCall(operation: method.operation, duration: ContinuousClock.now - begin, hasFailed: hasFailed)) }
         do {
-            return try await client.unary(
+            let answer = try await client.unary(
                 request: ClientRequest(message: request), descriptor: method.descriptor, serializer: ProtobufSerializer<Request>(),
                 deserializer: ProtobufDeserializer<Response>(), options: options, onResponse: { try $0.message })
+            hasFailed = false
+            return answer
         } catch {
             try Task.checkCancellation()
             let failure = RuntimeFailure(error, method: method)
@@ -109,6 +122,17 @@ struct CRIMethod: Sendable {
     static func runtime(_ name: String) -> CRIMethod { CRIMethod(service: .runtime, name: name) }
     static func image(_ name: String) -> CRIMethod { CRIMethod(service: .image, name: name) }
 
+    /// The method as the kubelet's metrics name it: `ListPodSandbox` is `list_podsandbox`, `ExecSync` is `exec_sync`.
+    var operation: String {
+        var words = ""
+        for character in name {
+            let isSandbox = character == "S" && words.hasSuffix("pod")
+            if character.isUppercase, !words.isEmpty, !isSandbox { words += "_" }
+            words += character.lowercased()
+        }
+        return words
+    }
+
     var descriptor: MethodDescriptor {
         MethodDescriptor(service: ServiceDescriptor(package: "runtime.v1", service: service.rawValue), method: name)
     }
@@ -122,6 +146,7 @@ extension RuntimeFailure {
         }
         switch error.code {
         case .notFound: self.init(code: .notFound, message: error.message)
+        case .resourceExhausted: self.init(code: .exhausted, message: error.message)
         case .deadlineExceeded: self.init(code: .timedOut, message: "\(method.name) timed out: \(error.message)")
         case .unavailable, .cancelled:
             self.init(code: .unavailable, message: "container runtime is not there (\(method.name)): \(error.message)")

@@ -103,7 +103,7 @@ package struct RegistryCredentials: Sendable {
 
 /// Why the runtime did not do it.
 package struct RuntimeFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    package enum Code: Sendable { case notFound, timedOut, unavailable, failed }
+    package enum Code: Sendable { case notFound, timedOut, unavailable, exhausted, failed }
 
     package var code: Code
     /// The runtime's own words.

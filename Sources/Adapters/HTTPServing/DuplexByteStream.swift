@@ -1,14 +1,17 @@
 import NIOCore
 
-/// A connection after an upgrade, byte by byte in both directions.
+/// A connection byte by byte in both directions: after an upgrade, or opened by `connect`.
+///
+/// A peer that has sent its last byte may still read: `receive` then returns nil while `send` goes on. Over TLS both ends go together.
 package final class DuplexByteStream: Sendable {
     private let channel: any Channel
     private let inbox: BoundedInbox<[UInt8]>
     private let writeTime: Duration
 
     /// Adds the last handler to a channel whose HTTP handlers are about to go; on its event loop.
-    init(channel: any Channel, writeTime: Duration) throws {
+    init(channel: any Channel, writeTime: Duration, allowsHalfClosure: Bool) throws {
         let handler = DuplexByteHandler()
+        if allowsHalfClosure { try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true) }
         try channel.pipeline.syncOperations.addHandler(handler)
         self.channel = channel
         self.writeTime = writeTime
@@ -22,6 +25,9 @@ package final class DuplexByteStream: Sendable {
     package func send(_ bytes: [UInt8]) async throws {
         try await channel.deadline(writeTime, for: channel.writeAndFlush(ByteBuffer(bytes: bytes)))
     }
+
+    /// Tells the peer that no more bytes come; what it still sends can be received.
+    package func finishSending() async { try? await channel.close(mode: .output) }
 
     /// Closes the connection. Safe to call more than once.
     package func close() async { try? await channel.close() }
@@ -49,6 +55,11 @@ private final class DuplexByteHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         if !inbox.offer(Array(buffer: bytes), cost: bytes.readableBytes) { isPaused = true }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { inbox.finish() }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -86,8 +86,9 @@ final class HTTPConnection: Sendable {
                 return false
             }
         case .duplex(let serve):
+            let isPlain = !exchange.request.isSecure
             let stream = try await switchProtocols(fields: [:], extra: response.headers) { [limits] channel in
-                try DuplexByteStream(channel: channel, writeTime: limits.writeTime)
+                try DuplexByteStream(channel: channel, writeTime: limits.writeTime, allowsHalfClosure: isPlain)
             }
             await serve(stream)
             await stream.close()

@@ -105,7 +105,8 @@ extension LocalCluster {
             let token = try await joinToken()
             let file = "\(configuration.edgeDirectory)/edgecore.yaml"
             try HostFile.write(Array(YAML.text(configuration.edgeCoreDocument(token: token)).utf8), to: file, mode: 0o600)
-            isNew = try ensure("edgecore", "\(configuration.programs)/edgecore", ["--config", file])
+            isNew = try ensure(
+                "edgecore", ports: [(configuration.kubeletPort, "--kubelet-port")], "\(configuration.programs)/edgecore", ["--config", file])
         }
         let name = configuration.nodeName
         try await wait(for: "edgecore", "node \(name) is Ready") {

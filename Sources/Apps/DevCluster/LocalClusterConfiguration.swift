@@ -13,6 +13,8 @@ package struct LocalClusterConfiguration: Sendable {
     package var webSocketPort: UInt16 = 10000
     package var httpsPort: UInt16 = 10002
     package var monitorPort: UInt16 = 9091
+    /// Of the kubelet's own server on the edge node.
+    package var kubeletPort: UInt16 = 10350
     /// The name of the pods' bridge, at most 15 bytes; its first address is the node's.
     package var bridge = "kubeedge0"
     /// The first three numbers of the pods' /24.
@@ -71,6 +73,7 @@ extension LocalClusterConfiguration {
                         "staticPodPath": .string("\(edgeDirectory)/manifests"), "podLogsDir": .string(podLogDirectory),
                         // How full the developer's disk is says nothing about this node.
                         "evictionHard": ["nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"],
+                        "readOnlyPort": .integer(Int64(kubeletPort)),
                     ],
                 ],
                 "edgeHub": [

@@ -4,10 +4,12 @@ import EdgeHub
 import EdgeTransport
 import Edged
 import KubeMachinery
+import KubeletServer
 package import Logging
 import MetaManager
 import NIOPosix
 import ObjectStore
+import PodCore
 import Primitives
 import Supervision
 import Trust
@@ -132,12 +134,20 @@ package struct EdgeCore: Sendable {
     private func kubelet(_ manager: MetaManager, _ events: EventRecorder, _ clock: SystemClock) throws -> [Module] {
         let group = MultiThreadedEventLoopGroup.singleton
         let edged = configuration.edged
+        let metrics = KubeletMetrics()
         let runtime = try CRIRuntime(
-            endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"),
+            endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"), meter: metrics,
             logger: makeLogger("runtime"))
         let kubelet = try Edged(
-            EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), events: events, clock: clock,
-            logger: makeLogger("edged"))
-        return [Module("runtime") { try await runtime.run() }, Module("edged") { try await kubelet.run() }]
+            EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), events: events,
+            meter: metrics, clock: clock, logger: makeLogger("edged"))
+        var modules = [Module("runtime") { try await runtime.run() }, Module("edged") { try await kubelet.run() }]
+        let serving = KubeletServerConfiguration(edged)
+        if serving.port > 0 {
+            let server = KubeletHTTPService(
+                serving, view: kubelet.view, runtime: runtime, usage: kubelet.usage, metrics: metrics, clock: clock, logger: makeLogger("kubelet-server"))
+            modules.append(Module("kubelet-server") { try await server.run() })
+        }
+        return modules
     }
 }

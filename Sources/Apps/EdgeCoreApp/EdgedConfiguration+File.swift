@@ -1,5 +1,6 @@
 import Edged
 import KubeMachinery
+import KubeletServer
 import PodCore
 import Primitives
 
@@ -58,5 +59,20 @@ extension GarbagePolicy {
         imageLowPercent = Int64(kubelet.int("imageGCLowThresholdPercent"))
         logSize = Quantity(kubelet.text("containerLogMaxSize"))?.value ?? logSize
         logFiles = max(2, kubelet.int("containerLogMaxFiles"))
+    }
+}
+
+extension KubeletServerConfiguration {
+    /// The kubelet's server from `modules.edged` of the file. Port 0: no server.
+    init(_ edged: EdgeCoreConfiguration.Edged) {
+        let kubelet = edged.kubelet
+        self.init(nodeName: edged.nodeName)
+        host = kubelet.text("address")
+        port = kubelet.int("readOnlyPort")
+        syncInterval = kubelet.duration("syncFrequency")
+        streamIdleLimit = kubelet.duration("streamingConnectionIdleTimeout")
+        servesContainers = kubelet.bool("enableDebuggingHandlers")
+        servesSystemLogs = kubelet.bool("enableSystemLogHandler")
+        kubeletConfiguration = kubelet.values
     }
 }

@@ -17,33 +17,37 @@ package struct Edged: Sendable {
 
     /// What the node and its pods use. Costs nothing until it is asked.
     package var usage: any UsageSource { reader }
+    private let window: KubeletWindow
+    /// What the HTTP server shows of this kubelet.
+    package var view: any KubeletView { window }
 
     /// - Parameters:
     ///   - handlers: How hooks and probes reach into pods.
     ///   - events: Takes what users are told of pods and node.
+    ///   - meter: Takes what there is to count.
     ///   - runtime: Must be running (`CRIRuntime.run`) while this runs.
     package init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        events: any EventSink = NoEvents(), clock: any MomentSource = SystemClock(), logger: Logger
+        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), clock: any MomentSource = SystemClock(), logger: Logger
     ) throws(EdgedFailure) {
         try self.init(
-            configuration, runtime: runtime, backend: backend, handlers: handlers, events: events, cgroups: PodCgroups(logger: logger), clock: clock,
-            logger: logger)
+            configuration, runtime: runtime, backend: backend, handlers: handlers, events: events, meter: meter,
+            cgroups: PodCgroups(logger: logger), clock: clock, logger: logger)
     }
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        events: any EventSink = NoEvents(), cgroups: PodCgroups, processes: ProcessReader = ProcessReader(),
-        reclaimer: (any DiskReclaimer)? = nil, clock: any MomentSource, logger: Logger
+        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), cgroups: PodCgroups,
+        processes: ProcessReader = ProcessReader(), reclaimer: (any DiskReclaimer)? = nil, clock: any MomentSource, logger: Logger
     ) throws(EdgedFailure) {
+        window = KubeletWindow(clock: clock)
         context = PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
             node: NodeState(NodeFacts(configuration, cgroups: cgroups)),
             images: ImageStore(
                 runtime: runtime, clock: clock,
                 credentialFiles: ["\(configuration.rootDirectory)/config.json", "/root/.docker/config.json", "/.docker/config.json"],
-                logger: logger), cgroups: cgroups, handlers: handlers, events: events,
-            logger: logger,
+                logger: logger), cgroups: cgroups, handlers: handlers, events: events, meter: meter, logger: logger,
             root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
         self.processes = processes
         self.reclaimer = reclaimer
@@ -59,6 +63,7 @@ package struct Edged: Sendable {
         let clock = context.clock
         let supervisor = PodSupervisor(context)
         current.follow(supervisor)
+        window.show(supervisor)
         let garbage = GarbageCollector(context, pods: { await supervisor.standings() })
         let eviction = EvictionKeeper(
             context, supervisor: supervisor, usage: reader, reclaimer: reclaimer ?? garbage, processes: processes, kernelLog: KernelLog())

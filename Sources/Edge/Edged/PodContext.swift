@@ -14,6 +14,7 @@ struct PodContext: Sendable {
     let cgroups: PodCgroups
     let handlers: any HandlerNetwork
     let events: any EventSink
+    let meter: any KubeletMeter
     let logger: Logger
     /// Everything below `rootDirectory` and the pods' logs: nothing else on this machine is ever removed.
     let root: OwnDirectory

@@ -46,6 +46,8 @@ actor PodSupervisor {
     private let relists: AsyncStream<Void>
     private let askForLists: AsyncStream<Void>.Continuation
     private(set) var lastRelist: Duration?
+    /// Uptime at which the wheel began its last tick.
+    private(set) var lastTick: Duration?
     private var sweptAt: Duration?
     /// What burstable pods were given of the processor together.
     private var burstableCPU: Int64?
@@ -91,12 +93,15 @@ actor PodSupervisor {
 
     private func takeTurn(_ uid: String) async {
         guard let worker = entries[uid]?.worker else { return }
+        let begin = clock.now().uptime
         let outcome = await worker.turn(await context.node.facts)
+        context.meter.record(.turn(clock.now().uptime - begin))
         guard var entry = entries[uid] else { return }
         entry.isBusy = false
         entry.fingerprint = outcome.fingerprint
         if outcome.isGone {
             entries[uid] = nil
+            context.meter.record(.podGone(uid: uid))
             if let successor = entry.successor { await (entry.isStatic ? take(manifest: successor) : take(successor)) }
             return
         }
@@ -240,6 +245,7 @@ actor PodSupervisor {
     private func turnWheel() async throws {
         var next = clock.now().uptime
         while true {
+            lastTick = clock.now().uptime
             askForLists.yield()
             await shareOut()
             let now = clock.now().uptime
@@ -256,9 +262,12 @@ actor PodSupervisor {
 
     private func relist() async {
         do {
+            let begin = clock.now().uptime
             let sandboxes = try await context.runtime.sandboxes(ofPod: nil)
             let containers = try await context.runtime.containers(ofPod: nil)
-            lastRelist = clock.now().uptime
+            let end = clock.now().uptime
+            context.meter.record(.relist(duration: end - begin, interval: lastRelist.map { end - $0 }))
+            lastRelist = end
             compare(RuntimeList(sandboxes: sandboxes, containers: containers))
         } catch {
             logger.debug("runtime lists not read", metadata: ["error": "\(error)"])
@@ -273,6 +282,7 @@ actor PodSupervisor {
         for uid in list.fingerprints.keys where entries[uid] == nil {
             guard let pod = list.pod(uid) else { continue }
             logger.info("pod runs that nobody wants", metadata: ["pod": "\(pod.key)", "uid": "\(uid)"])
+            context.meter.record(.orphanFound)
             entries[uid] = Entry(worker: PodWorker(orphan: pod, context))
             wake(uid)
         }
@@ -328,6 +338,9 @@ actor PodSupervisor {
         for (uid, entry) in entries { standings[uid] = await entry.worker.standing }
         return standings
     }
+
+    /// The workers of all pods, those on their way out too.
+    var workers: [PodWorker] { entries.values.map(\.worker) }
 
     /// How many pods there are, and how many of them are in a turn.
     var counts: (pods: Int, busy: Int) { (entries.count, entries.values.count { $0.isBusy }) }

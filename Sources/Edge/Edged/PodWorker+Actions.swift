@@ -43,9 +43,11 @@ extension PodWorker {
             guard let container = pod.container(named: start.name) else { continue }
             do {
                 try await run(container, start, in: state, sandbox, node)
+                context.meter.record(.containerStart(kind: container.kind, code: nil))
                 lifecycle.started(start.name)
             } catch let failure as StartFailure {
                 isWhole = false
+                context.meter.record(.containerStart(kind: container.kind, code: failure.reason))
                 lifecycle.failed(start.name, failure)
                 if let notice = KubeletNotice.failed(failure) { record(notice, about: container) }
                 logger.warning(
@@ -124,10 +126,13 @@ extension PodWorker {
         var plan = plan
         plan.supplementalGroups = pod.supplementalGroups(with: volumes.mounted.values)
         let id: String
+        let begin = context.clock.now().uptime
         do {
             id = try await context.runtime.runSandbox(plan)
+            context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: false))
         } catch let failure as RuntimeFailure {
             record(.sandboxFailed(failure.message))
+            context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: true))
             throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(failure.message)")
         }
         // systemd makes the slices of a new sandbox its own, and what was written before is gone.

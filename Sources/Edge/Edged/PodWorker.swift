@@ -36,6 +36,8 @@ actor PodWorker {
     var retry = Backoff(initial: .seconds(1), limit: .seconds(10), jitter: 0.2)
     /// The API object was asked to be deleted for good.
     var hasDeletedObject = false
+    /// The cluster was told that the pod runs.
+    var hasToldRunning = false
     var fingerprint: Int?
     /// What the turn that runs, or the last one, saw.
     private var observation: PodObservation?
@@ -114,6 +116,14 @@ actor PodWorker {
 
     /// Files made from configMaps and secrets are made anew in the next turn.
     func configurationChanged() { volumes.isStale = true }
+
+    /// The pod with its newest status; nil once the cluster has no such pod any more.
+    var served: KubeObject? {
+        guard lifecycle.ending != .removed else { return nil }
+        var object = pod.object
+        if !lifecycle.status.isNull { object.status = lifecycle.status }
+        return object
+    }
 
     /// The pod and whether it counts as one that uses the node.
     var admissionView: (PodView, Bool) { (lifecycle.pod, lifecycle.couldHaveRunningContainers) }
@@ -238,6 +248,7 @@ actor PodWorker {
     // MARK: - The cluster
 
     private func reportStatus() async {
+        measureStart()
         guard let uid = lifecycle.reportUID, let patch = lifecycle.statusPatch() else { return }
         do {
             try await context.backend.patchPodStatus(key, uid: uid, patch)
@@ -247,6 +258,13 @@ actor PodWorker {
             lifecycle.patchFailed()
             logger.debug("pod status not stored", metadata: ["pod": "\(key)", "error": "\(error)"])
         }
+    }
+
+    private func measureStart() {
+        guard !hasToldRunning, lifecycle.status["phase"] == "Running" else { return }
+        hasToldRunning = true
+        guard pod.phase != "Running", let creation = pod.object.creationTimestamp else { return }
+        context.meter.record(.podRuns(sinceCreation: context.clock.now().wall - creation))
     }
 
     private func deleteObject() async throws {

@@ -67,7 +67,7 @@ extension PodWorker {
         var hasChanged = false
         await withTaskGroup(of: (PodProbes.Key, String, ProbeCore.Result).self) { group in
             for (key, id, action, timeout) in tries {
-                group.addTask { (key, id, await self.attempt(action, key, id, timeout)) }
+                group.addTask { (key, id, await self.measured(action, key, id, timeout)) }
             }
             for await (key, id, result) in group where take(result, of: key, id) { hasChanged = true }
         }
@@ -123,6 +123,16 @@ extension PodWorker {
             }
         }
         return isNews
+    }
+
+    private func measured(_ action: ProbeAction, _ key: PodProbes.Key, _ id: String, _ timeout: Duration) async -> ProbeCore.Result {
+        let begin = context.clock.now().uptime
+        let result = await attempt(action, key, id, timeout)
+        let outcome: KubeletMeasurement.Outcome = result == .success ? .success : result == .failure ? .failure : .unknown
+        context.meter.record(
+            .probe(
+                pod: self.key, uid: uid, container: key.container, kind: key.kind, outcome: outcome, duration: context.clock.now().uptime - begin))
+        return result
     }
 
     private func attempt(_ action: ProbeAction, _ key: PodProbes.Key, _ id: String, _ timeout: Duration) async -> ProbeCore.Result {

@@ -31,6 +31,9 @@ struct Up: AsyncParsableCommand {
     @Option(help: "cloudcore's port for metrics and health.")
     var monitorPort: UInt16 = 9091
 
+    @Option(help: "The port of the kubelet's server on the edge node.")
+    var kubeletPort: UInt16 = 10350
+
     func run() async throws {
         var configuration = options.cluster
         configuration.nodeName = nodeName
@@ -39,6 +42,7 @@ struct Up: AsyncParsableCommand {
         configuration.webSocketPort = websocketPort
         configuration.httpsPort = httpsPort
         configuration.monitorPort = monitorPort
+        configuration.kubeletPort = kubeletPort
         let cluster = LocalCluster(configuration, reporter: options.reporter, logger: options.logger)
         do { try await cluster.up() } catch {
             write(2, "error: \(error)\n")

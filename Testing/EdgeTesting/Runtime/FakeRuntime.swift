@@ -26,6 +26,9 @@ package actor FakeRuntime: RuntimeInterface {
     private var hangs: [AsyncStream<Void>.Continuation] = []
     private var exits: [String: Int32] = [:]
     private var statistics: [String: ContainerStatistics] = [:]
+    private var streamServer = "http://127.0.0.1:1"
+    private var executionOutput: [UInt8] = []
+    private var executionErrors: [UInt8] = []
     private var conditions = [
         RuntimeCondition(type: "RuntimeReady", isTrue: true, reason: "", message: ""),
         RuntimeCondition(type: "NetworkReady", isTrue: true, reason: "", message: ""),
@@ -59,6 +62,15 @@ package actor FakeRuntime: RuntimeInterface {
         lostAnswers.remove("\(method) \(subject)")
         for hang in hangs { hang.finish() }
         hangs = []
+    }
+
+    /// Where the streams of exec, attach and port-forward are had, `http://127.0.0.1:41234`.
+    package func serveStreams(at address: String) { streamServer = address }
+
+    /// What every command writes.
+    package func writeOnExecution(_ output: String, errors: String = "") {
+        executionOutput = Array(output.utf8)
+        executionErrors = Array(errors.utf8)
     }
 
     /// Containers of that name end as soon as they are started.
@@ -248,7 +260,7 @@ extension FakeRuntime {
 
     package func execute(_ command: [String], inContainer id: String, timeout: Duration?) async throws -> ExecutionResult {
         try await record("execute", command.joined(separator: " "))
-        return ExecutionResult(output: [], errors: [], exitCode: exits["exec " + command.joined(separator: " ")] ?? 0)
+        return ExecutionResult(output: executionOutput, errors: executionErrors, exitCode: exits["exec " + command.joined(separator: " ")] ?? 0)
     }
 
     package func reopenLog(_ id: String) async throws {
@@ -287,8 +299,20 @@ extension FakeRuntime {
         [ImageFilesystem(mountPoint: "/images", usedBytes: 0, usedInodes: 0)]
     }
     package func executionAddress(_ command: [String], inContainer id: String, streams: StreamSelection) async throws -> String {
-        "http://127.0.0.1:1/exec/\(id)"
+        try await record("executionAddress", "\(id) \(command.joined(separator: ",")) \(streams.letters)")
+        return "\(streamServer)/exec/\(id)"
     }
-    package func attachAddress(ofContainer id: String, streams: StreamSelection) async throws -> String { "http://127.0.0.1:1/attach/\(id)" }
-    package func portForwardAddress(ofSandbox id: String, ports: [Int32]) async throws -> String { "http://127.0.0.1:1/portforward/\(id)" }
+    package func attachAddress(ofContainer id: String, streams: StreamSelection) async throws -> String {
+        try await record("attachAddress", "\(id) \(streams.letters)")
+        return "\(streamServer)/attach/\(id)"
+    }
+    package func portForwardAddress(ofSandbox id: String, ports: [Int32]) async throws -> String {
+        try await record("portForwardAddress", "\(id) \(ports.map(String.init).joined(separator: ","))")
+        return "\(streamServer)/portforward/\(id)"
+    }
+}
+
+extension StreamSelection {
+    /// `ioet` for input, output, errors, terminal.
+    fileprivate var letters: String { (input ? "i" : "") + (output ? "o" : "") + (errors ? "e" : "") + (isTerminal ? "t" : "") }
 }
