@@ -17,6 +17,7 @@ struct EndToEndTests {
             try await pods(cluster)
             let witness = try await configuration(cluster)
             try await staticPod(cluster)
+            try await streams(cluster)
             try await agentCrash(cluster, witness)
             try await rebootWithoutCloud(cluster, witness)
             try await staticPodEnds(cluster)
@@ -160,6 +161,36 @@ struct EndToEndTests {
         }
         print("a changed configMap was in the pod's files after \(SystemClock().now().uptime - begin)")
         return witness
+    }
+
+    /// Logs, commands, copies and forwarded ports go through the tunnel, with nothing redirected on this machine.
+    private func streams(_ cluster: TestCluster) async throws {
+        try await cluster.until("the node's status names the tunnel") {
+            let kubelet = try #require(cluster.ports.first { $0.flag == "--kubelet-port" }).port
+            let node = try await cluster.withAPI { try await $0.get(Resources.nodes, ObjectKey(name: "edge-1")) }
+            return node.status["daemonEndpoints"]["kubeletEndpoint"]["Port"].int == Int64(kubelet) + 1
+        }
+        #expect(try await cluster.kubectl("logs", "witness", "--tail=1").contains("file=blue env=green"))
+        #expect(try await cluster.kubectl("exec", "witness", "--", "cat", "/etc/settings/colour").contains("blue"))
+        let failing = try await cluster.run("kubectl", ["--kubeconfig", cluster.kubeconfig, "exec", "witness", "--", "sh", "-c", "echo sad; exit 3"])
+        #expect(failing.status == 3 && failing.text.contains("sad"), "\(failing.text)")
+        let wrong = try await cluster.run("kubectl", ["--kubeconfig", cluster.kubeconfig, "logs", "witness", "-c", "nobody"])
+        #expect(wrong.status == 1 && wrong.text.contains("container nobody is not valid for pod witness"), "\(wrong.text)")
+
+        let file = "\(cluster.folder)/copied"
+        try HostFile.write(Array(String(repeating: "0123456789abcdef", count: 65536).utf8), to: file, mode: 0o600)
+        _ = try await cluster.kubectl("cp", file, "witness:/work/copied")
+        #expect(try await cluster.kubectl("exec", "witness", "--", "wc", "-c", "/work/copied").contains("1048576"))
+
+        let pod = try #require(try await cluster.pods("app=hello").first)
+        let port = PortOwner.anyFreePort()
+        let forward = try ChildProcess(
+            "kubectl", ["--kubeconfig", cluster.kubeconfig, "port-forward", "pod/\(pod.name)", "\(port):8080"],
+            logFile: "\(cluster.folder)/forward.log")
+        try await cluster.until("the forwarded port answers") {
+            try await cluster.run("/bin/busybox", ["wget", "-q", "-O", "-", "http://127.0.0.1:\(port)/"]).status == 0
+        }
+        await forward.stop()
     }
 
     /// T59: an agent that dies and comes back restarts nothing.

@@ -21,7 +21,9 @@ struct TestCluster: Sendable {
         bridge = "ke2e\(number)"
         podRange = "10.90.\(number)"
         programs = try #require(Self.programFolder, "the programs lie beside the tests, or in KUBEEDGE_PROGRAMS")
-        ports = ["--api-port", "--websocket-port", "--https-port", "--monitor-port", "--kubelet-port"].map { ($0, PortOwner.anyFreePort()) }
+        ports = ["--api-port", "--websocket-port", "--https-port", "--monitor-port", "--stream-port", "--tunnel-port", "--kubelet-port"].map {
+            ($0, PortOwner.anyFreePort())
+        }
     }
 
     private static var programFolder: String? {

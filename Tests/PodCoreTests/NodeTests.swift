@@ -108,6 +108,16 @@ struct NodeTests {
             ])
     }
 
+    @Test("the port that the cloud put in place of the kubelet's stays")
+    func tunnelPort() throws {
+        var reporter = Self.reporter(Self.facts)
+        var node = reporter.newNode(Self.facts, now: Fixture.at(0))
+        node.status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = 10351
+        reporter.received(node)
+        let patch = try #require(reporter.statusPatch(Self.facts, now: Fixture.at(1)))
+        #expect(patch["status"]["daemonEndpoints"].isNull)
+    }
+
     @Test("conditions and resources of others stay")
     func foreign() throws {
         var reporter = Self.reporter(Self.facts)

@@ -21,6 +21,9 @@ package struct ClientIdentity: Sendable {
 package enum ServerTrust: Sendable {
     /// Servers whose certificate chains to this authority (PEM or DER), is in date and names the host or the address that was dialled.
     case pinned(authority: [UInt8])
+    /// Servers whose certificate chains to one of these authorities (PEM) and is in date, whatever name it has: for peers that are dialled by
+    /// an address that they do not know.
+    case issued(by: [UInt8])
     /// Any server. For fetching `/ca.crt` alone, whose content the join token vouches for (`spec/01 §2.6`).
     case unverified
 }
@@ -42,6 +45,10 @@ struct ClientTLS {
             case .pinned(let authority):
                 configuration.trustRoots = .certificates(try TLSMaterial.certificates(authority))
                 configuration.certificateVerification = .fullVerification
+                isPinned = true
+            case .issued(let authorities):
+                configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorities))
+                configuration.certificateVerification = .noHostnameVerification
                 isPinned = true
             case .unverified:
                 configuration.trustRoots = .certificates([])

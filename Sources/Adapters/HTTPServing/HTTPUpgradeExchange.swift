@@ -1,8 +1,8 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Primitives
 
-/// A request that asks a plain HTTP server to switch protocols, and what the server makes of it.
+/// A request that asks an HTTP server to switch protocols, and what the server makes of it.
 ///
 /// The bytes after a `101` pass through untouched, whatever the protocol is: SPDY, WebSocket or anything else.
 package struct HTTPUpgradeExchange: Sendable {
@@ -17,6 +17,9 @@ package struct HTTPUpgradeExchange: Sendable {
     package var answerTime: Duration = .seconds(30)
     /// How long the server may refuse to take bytes.
     package var writeTime: Duration = .seconds(60)
+
+    /// Adds what stands between socket and bytes, such as TLS, on the channel's event loop; nil for none.
+    package var prepareChannel: (@Sendable (any Channel) throws -> Void)?
 
     package init(method: String, host: String, port: Int, target: String, headers: HTTPFields) {
         self.method = method
@@ -66,9 +69,10 @@ package struct HTTPUpgradeExchange: Sendable {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(TimeAmount(answerTime))
                 .channelOption(.socketOption(.tcp_nodelay), value: 1)
-                .connect(host: host, port: port) { [writeTime] channel in
+                .connect(host: host, port: port) { [writeTime, prepareChannel] channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try DuplexByteStream(channel: channel, writeTime: writeTime, allowsHalfClosure: true)
+                        try prepareChannel?(channel)
+                        return try DuplexByteStream(channel: channel, writeTime: writeTime, allowsHalfClosure: prepareChannel == nil)
                     }
                 }
         } catch let error as NIOConnectionError {
@@ -107,8 +111,8 @@ package struct HTTPUpgradeExchange: Sendable {
         }
     }
 
-    /// The index behind the empty line.
-    static func endOfHead(_ bytes: [UInt8], from start: Int) -> Int? {
+    /// The index behind the empty line that ends the head of an answer; nil where it has not come yet.
+    package static func endOfHead(_ bytes: [UInt8], from start: Int) -> Int? {
         guard bytes.count >= start + 4 else { return nil }
         for index in start...(bytes.count - 4)
         where bytes[index] == 13 && bytes[index + 1] == 10 && bytes[index + 2] == 13 && bytes[index + 3] == 10 { return index + 4 }
@@ -116,7 +120,7 @@ package struct HTTPUpgradeExchange: Sendable {
     }
 
     /// Status and header lines of a head without its empty line; nil where it is none.
-    static func parse(_ head: ArraySlice<UInt8>) -> (Int, HTTPFields)? {
+    package static func parse(_ head: ArraySlice<UInt8>) -> (Int, HTTPFields)? {
         let lines = head.split(separator: 10, omittingEmptySubsequences: false).map { line in
             String(decoding: line.last == 13 ? line.dropLast() : line, as: UTF8.self)
         }

@@ -1,4 +1,5 @@
 package import CloudHub
+import CloudStream
 import DeliveryCore
 import EdgeController
 import HTTPServing
@@ -7,6 +8,7 @@ package import Logging
 package import Primitives
 package import Supervision
 import SyncController
+import Trust
 
 /// The whole of cloudcore: one process that connects edge nodes to a Kubernetes API.
 ///
@@ -109,17 +111,71 @@ package struct CloudCore: Sendable {
                     }
                 })
         }
+        if configuration.cloudStream.isEnabled {
+            modules.append(
+                Module("cloudstream") {
+                    try await prepared.pass()
+                    try await runStreams()
+                })
+        }
         return modules
+    }
+
+    /// The tunnels, with the port that stands for kubelets claimed first.
+    private func runStreams() async throws {
+        let settings = configuration.cloudStream
+        var streams = CloudStream.Configuration()
+        streams.tunnelPort = usesFreePorts ? 0 : settings.tunnelPort
+        streams.streamPort = usesFreePorts ? 0 : settings.streamPort
+        streams.servesKubeletPort = !usesFreePorts
+        let address = configuration.cloudHub.advertiseAddresses.first ?? "127.0.0.1"
+        let log = logger("cloudstream")
+        var backoff = Backoff(initial: .milliseconds(250), limit: .seconds(15), jitter: 0.2)
+        while true {
+            do {
+                streams.kubeletPort = try await TunnelPortRecord.claim(address, above: settings.kubeletPort, api: api)
+                break
+            } catch let status as KubeStatus {
+                let delay = backoff.next()
+                log.warning("the port for logs and commands is not claimed", metadata: ["error": "\(status)", "retry": "\(delay)"])
+                try await clock.wait(until: clock.now().uptime + delay)
+            }
+        }
+        let store = CertificateAuthorityStore(api: api, configuration: certificateConfiguration, clock: clock, logger: log)
+        let stream = CloudStream(api: api, configuration: streams, clock: clock, logger: log) { [clock, kubernetesCA] in
+            let credentials = try await store.prepare()
+            var served = credentials.server
+            var clients = kubernetesCA.isEmpty ? nil : Array(kubernetesCA.utf8)
+            if FileText.exists(settings.certificateFile) {
+                clients = Array(try DurableFile.read(settings.authorityFile).utf8)
+                return CloudStream.Credentials(
+                    certificate: Array(try DurableFile.read(settings.certificateFile).utf8),
+                    privateKey: Redacted(Array(try DurableFile.read(settings.privateKeyFile).utf8)), nodeAuthority: credentials.authority.certificate,
+                    clientAuthority: clients)
+            }
+            served = try credentials.authority.issue(.cloudServer(names: certificateConfiguration.names), now: clock.now().wall)
+            return CloudStream.Credentials(
+                certificate: served.certificate, privateKey: served.key.der, nodeAuthority: credentials.authority.certificate,
+                clientAuthority: clients)
+        }
+        try await stream.run()
+    }
+
+    private var certificateConfiguration: CertificateAuthorityStore.Configuration {
+        let settings = configuration.cloudHub
+        var certificates = CertificateAuthorityStore.Configuration()
+        certificates.authorityFile = settings.authorityFile
+        certificates.authorityKeyFile = settings.authorityKeyFile
+        certificates.certificateFile = settings.certificateFile
+        certificates.privateKeyFile = settings.privateKeyFile
+        certificates.names = settings.advertiseAddresses + settings.dnsNames
+        return certificates
     }
 
     private func listener(_ hub: CloudHub) -> CloudHubListener {
         let settings = configuration.cloudHub
         var listener = CloudHubListener.Configuration()
-        listener.certificates.authorityFile = settings.authorityFile
-        listener.certificates.authorityKeyFile = settings.authorityKeyFile
-        listener.certificates.certificateFile = settings.certificateFile
-        listener.certificates.privateKeyFile = settings.privateKeyFile
-        listener.certificates.names = settings.advertiseAddresses + settings.dnsNames
+        listener.certificates = certificateConfiguration
         listener.httpsHost = settings.https.host
         listener.httpsPort = address(settings.https).port
         listener.webSocketHost = settings.webSocket.host

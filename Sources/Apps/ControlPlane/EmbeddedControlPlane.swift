@@ -1,3 +1,4 @@
+import EdgeTransport
 import HTTPServing
 import KubeClient
 import KubeMachinery
@@ -60,9 +61,11 @@ package struct EmbeddedControlPlane: Sendable {
         let store = try ObjectStore(ObjectStore.Configuration(path: "\(configuration.dataDirectory)/store.db"), logger: logger)
         let server = try await assemble(store, keys)
         try await Bootstrap(server: server, logger: logger).run(endpoint: (configuration.host, configuration.port))
-        let listener = HTTPServer(httpConfiguration(keys), logger: logger) { [logger] request in
-            await APIService(server: server, logger: logger).respond(to: request)
-        }
+        let kubelets = KubeletConnector(
+            storage: store, identity: ClientIdentity(certificate: keys.kubeletClient.certificate, privateKey: keys.kubeletClient.key.der),
+            authority: PEMBlock.text(certificate: keys.authority.certificate))
+        let service = APIService(server: server, kubelets: kubelets, logger: logger)
+        let listener = HTTPServer(httpConfiguration(keys), logger: logger) { await service.respond(to: $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await listener.run() }

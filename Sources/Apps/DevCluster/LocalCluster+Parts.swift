@@ -88,7 +88,8 @@ extension LocalCluster {
             "cloudcore",
             ports: [
                 (configuration.webSocketPort, "--websocket-port"), (configuration.httpsPort, "--https-port"),
-                (configuration.monitorPort, "--monitor-port"),
+                (configuration.monitorPort, "--monitor-port"), (configuration.streamPort, "--stream-port"),
+                (configuration.tunnelPort, "--tunnel-port"), (configuration.kubeletPort + 1, "--kubelet-port"),
             ],
             "\(configuration.programs)/cloudcore", ["--config", file])
         try await wait(for: "cloudcore", "cloudcore listens on \(configuration.webSocketPort) and \(configuration.httpsPort)") {

@@ -13,7 +13,10 @@ package struct LocalClusterConfiguration: Sendable {
     package var webSocketPort: UInt16 = 10000
     package var httpsPort: UInt16 = 10002
     package var monitorPort: UInt16 = 9091
-    /// Of the kubelet's own server on the edge node.
+    /// Where the API server asks cloudcore for logs and commands, and where nodes open their tunnels for them.
+    package var streamPort: UInt16 = 10003
+    package var tunnelPort: UInt16 = 10004
+    /// The kubelet's own port on the loopback; the one above it stands for the kubelet at cloudcore.
     package var kubeletPort: UInt16 = 10350
     /// The name of the pods' bridge, at most 15 bytes; its first address is the node's.
     package var bridge = "kubeedge0"
@@ -44,7 +47,9 @@ extension LocalClusterConfiguration {
     var cloudCoreDocument: JSONValue {
         [
             "apiVersion": "cloudcore.config.kubeedge.io/v1alpha2", "kind": "CloudCore",
-            "commonConfig": ["monitorServer": ["bindAddress": .string("127.0.0.1:\(monitorPort)")]],
+            "commonConfig": [
+                "monitorServer": ["bindAddress": .string("127.0.0.1:\(monitorPort)")], "tunnelPort": .integer(Int64(kubeletPort)),
+            ],
             "kubeAPIConfig": ["kubeConfig": .string(kubeconfigPath)],
             "modules": [
                 "cloudHub": [
@@ -54,7 +59,12 @@ extension LocalClusterConfiguration {
                     "unixsocket": ["enable": false, "address": .string("unix://\(cloudDirectory)/kubeedge.sock")],
                     "websocket": ["enable": true, "address": "127.0.0.1", "port": .integer(Int64(webSocketPort))],
                     "https": ["enable": true, "address": "127.0.0.1", "port": .integer(Int64(httpsPort))],
-                ]
+                ],
+                "cloudStream": [
+                    "enable": true, "streamPort": .integer(Int64(streamPort)), "tunnelPort": .integer(Int64(tunnelPort)),
+                    "tlsStreamCAFile": .string("\(cloudDirectory)/streamCA.crt"), "tlsStreamCertFile": .string("\(cloudDirectory)/stream.crt"),
+                    "tlsStreamPrivateKeyFile": .string("\(cloudDirectory)/stream.key"),
+                ],
             ],
         ]
     }
@@ -81,6 +91,11 @@ extension LocalClusterConfiguration {
                     "tlsCaFile": .string("\(edgeDirectory)/certs/rootCA.crt"), "tlsCertFile": .string("\(edgeDirectory)/certs/server.crt"),
                     "tlsPrivateKeyFile": .string("\(edgeDirectory)/certs/server.key"),
                     "websocket": ["enable": true, "server": .string("127.0.0.1:\(webSocketPort)")],
+                ],
+                "edgeStream": [
+                    "enable": true, "server": .string("127.0.0.1:\(tunnelPort)"), "tlsTunnelCAFile": .string("\(edgeDirectory)/certs/rootCA.crt"),
+                    "tlsTunnelCertFile": .string("\(edgeDirectory)/certs/server.crt"),
+                    "tlsTunnelPrivateKeyFile": .string("\(edgeDirectory)/certs/server.key"),
                 ],
                 "eventBus": ["enable": false], "deviceTwin": ["enable": false],
             ],

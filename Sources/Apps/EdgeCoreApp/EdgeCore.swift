@@ -1,6 +1,7 @@
 import ContainerRuntime
 import DeliveryCore
 import EdgeHub
+import EdgeStream
 import EdgeTransport
 import Edged
 import KubeMachinery
@@ -57,6 +58,7 @@ package struct EdgeCore: Sendable {
             modules.append(Module("events") { try await events.run() })
             modules += try kubelet(manager, events, clock)
         }
+        if configuration.edgeStream.isEnabled { modules.append(try tunnel(certificates, clock)) }
         let policy: RestartPolicy = configuration.featureGates.isEnabled(.moduleRestart) ? .always : .never
         try await Supervisor(modules: modules, policy: policy, clock: clock, logger: makeLogger("supervisor")).run(stop: stop)
     }
@@ -116,6 +118,27 @@ package struct EdgeCore: Sendable {
                 to: address, headers: [("Node_id", node), ("Project_id", hub.projectID), ("Connectionuse", "msg")],
                 authority: content.authority, identity: Self.identity(content.pair), configuration: settings)
         }
+    }
+
+    /// The tunnel for logs and commands, opened with the certificate that is current at the time (`spec/01 §9.1`).
+    private func tunnel(_ certificates: CertificateApplication, _ clock: SystemClock) throws -> Module {
+        guard let server = configuration.edgeStream.server else {
+            throw ConfigurationError(problems: [.required("edgeStream.server", "must be host:port of cloudcore's tunnels")])
+        }
+        let edged = configuration.edged
+        var settings = WebSocketClient.Configuration()
+        settings.handshakeTime = configuration.edgeStream.handshakeTimeout
+        if configuration.edgeStream.writeDeadline > .zero { settings.connection.writeTime = configuration.edgeStream.writeDeadline }
+        let address = PeerAddress(host: server.host, port: server.port, path: TunnelHeaders.path)
+        var stream = EdgeStream.Configuration()
+        stream.kubeletPort = edged.kubelet.int("readOnlyPort")
+        let edge = EdgeStream(configuration: stream, clock: clock, logger: makeLogger("edgestream")) { [settings] in
+            let content = try await certificates.current()
+            return try await WebSocketClient.connect(
+                to: address, headers: TunnelHeaders.node(edged.nodeName, address: edged.nodeIP), authority: content.authority,
+                identity: Self.identity(content.pair), configuration: settings)
+        }
+        return Module("edgestream") { try await edge.run() }
     }
 
     // MARK: - The kubelet

@@ -35,6 +35,8 @@ package enum NodeStatus {
         }
         let types = Set(own.compactMap { $0["type"].string })
         status["conditions"] = .array(before.filter { !types.contains($0["type"].string ?? "") } + own)
+        // The cloud puts the port of its tunnel there: that is where the API server finds this node.
+        if let port = old["daemonEndpoints"]["kubeletEndpoint"]["Port"].int, port > 0 { status["daemonEndpoints"] = old["daemonEndpoints"] }
         for (key, value) in old.members where status.member(key) == nil && key != "images" && key != "volumesInUse" { status[key] = value }
         for name in ["capacity", "allocatable"] {
             for (key, value) in old[name].members where status[name].member(key) == nil && key.contains("/") { status[name][key] = value }

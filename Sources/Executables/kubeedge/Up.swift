@@ -31,7 +31,13 @@ struct Up: AsyncParsableCommand {
     @Option(help: "cloudcore's port for metrics and health.")
     var monitorPort: UInt16 = 9091
 
-    @Option(help: "The port of the kubelet's server on the edge node.")
+    @Option(help: "cloudcore's port for the API server's requests for logs and commands.")
+    var streamPort: UInt16 = 10003
+
+    @Option(help: "cloudcore's port for the tunnels of edge nodes.")
+    var tunnelPort: UInt16 = 10004
+
+    @Option(help: "The kubelet's port on the loopback; cloudcore takes the one above it.")
     var kubeletPort: UInt16 = 10350
 
     func run() async throws {
@@ -42,6 +48,8 @@ struct Up: AsyncParsableCommand {
         configuration.webSocketPort = websocketPort
         configuration.httpsPort = httpsPort
         configuration.monitorPort = monitorPort
+        configuration.streamPort = streamPort
+        configuration.tunnelPort = tunnelPort
         configuration.kubeletPort = kubeletPort
         let cluster = LocalCluster(configuration, reporter: options.reporter, logger: options.logger)
         do { try await cluster.up() } catch {

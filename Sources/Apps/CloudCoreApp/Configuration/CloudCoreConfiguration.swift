@@ -81,6 +81,19 @@ extension CloudCoreConfiguration {
         package var https: NetworkAddress
     }
 
+    /// The tunnels for logs, commands and metrics.
+    package struct CloudStream: Sendable {
+        package var isEnabled: Bool
+        package var tunnelPort: Int
+        package var streamPort: Int
+        /// The ports that stand for kubelets lie above this one.
+        package var kubeletPort: Int
+        /// Who issues the API server's client certificate.
+        package var authorityFile: String
+        package var certificateFile: String
+        package var privateKeyFile: String
+    }
+
     private var root: ConfigurationSection { ConfigurationSection(values) }
 
     package var kubernetesAPI: KubernetesAPI {
@@ -103,6 +116,14 @@ extension CloudCoreConfiguration {
             webSocket: NetworkAddress(host: hub["websocket"].text("address"), port: hub["websocket"].int("port")),
             isWebSocketEnabled: hub["websocket"].bool("enable"),
             https: NetworkAddress(host: hub["https"].text("address"), port: hub["https"].int("port")))
+    }
+
+    package var cloudStream: CloudStream {
+        let stream = root["modules"]["cloudStream"]
+        return CloudStream(
+            isEnabled: stream.bool("enable"), tunnelPort: stream.int("tunnelPort"), streamPort: stream.int("streamPort"),
+            kubeletPort: root["commonConfig"].int("tunnelPort"), authorityFile: stream.text("tlsStreamCAFile"), certificateFile: stream.text("tlsStreamCertFile"),
+            privateKeyFile: stream.text("tlsStreamPrivateKeyFile"))
     }
 
     package var isEdgeControllerEnabled: Bool { root["modules"]["edgeController"].bool("enable") }

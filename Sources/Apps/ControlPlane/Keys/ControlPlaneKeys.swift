@@ -10,6 +10,8 @@ struct ControlPlaneKeys: Sendable {
     let server: KeyPair
     /// The client certificate of `kubernetes-admin`, which may do everything.
     let administrator: KeyPair
+    /// What the API server shows to kubelets.
+    let kubeletClient: KeyPair
     /// Signs the tokens of service accounts.
     let tokenKey: SigningKey
 
@@ -29,6 +31,9 @@ struct ControlPlaneKeys: Sendable {
         let administrator = try pair(
             "\(folder)/admin", authority, now: now,
             LeafProfile(commonName: "kubernetes-admin", organizations: ["system:masters"], usages: [.client], lifetime: lifetime))
+        let kubeletClient = try pair(
+            "\(folder)/apiserver-kubelet-client", authority, now: now,
+            LeafProfile(commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usages: [.client], lifetime: lifetime))
         let tokenPath = "\(folder)/sa.key"
         let tokenKey: SigningKey
         if let text = try existing(tokenPath) {
@@ -38,7 +43,7 @@ struct ControlPlaneKeys: Sendable {
             try DurableFile.write(tokenKey.pem.exposed, to: tokenPath, mode: 0o600)
             try DurableFile.write(JSONWebToken.PublicKey(tokenKey).pem, to: "\(folder)/sa.pub", mode: 0o644)
         }
-        return ControlPlaneKeys(authority: authority, server: server, administrator: administrator, tokenKey: tokenKey)
+        return ControlPlaneKeys(authority: authority, server: server, administrator: administrator, kubeletClient: kubeletClient, tokenKey: tokenKey)
     }
 
     private static func authority(_ folder: String, now: Timestamp) throws -> CertificateAuthority {

@@ -22,6 +22,15 @@ extension EdgeCoreConfiguration {
         package var rotatesCertificates: Bool
     }
 
+    /// The tunnel for logs, commands and metrics.
+    package struct EdgeStream: Sendable {
+        package var isEnabled: Bool
+        /// nil where the text of the file is no `host:port`.
+        package var server: NetworkAddress?
+        package var handshakeTimeout: Duration
+        package var writeDeadline: Duration
+    }
+
     /// The kubelet's part.
     package struct Edged: Sendable {
         package var isEnabled: Bool
@@ -54,6 +63,13 @@ extension EdgeCoreConfiguration {
     /// How long a request to the cloud may take.
     package var remoteQueryTimeout: Duration { root["modules"]["metaManager"].seconds("remoteQueryTimeout") }
     package var isMetaServerEnabled: Bool { root["modules"]["metaManager"]["metaServer"].bool("enable") }
+
+    package var edgeStream: EdgeStream {
+        let stream = root["modules"]["edgeStream"]
+        return EdgeStream(
+            isEnabled: stream.bool("enable"), server: NetworkAddress(stream.text("server")), handshakeTimeout: stream.seconds("handshakeTimeout"),
+            writeDeadline: stream.seconds("writeDeadline"))
+    }
 
     package var edgeHub: EdgeHub {
         let hub = root["modules"]["edgeHub"]

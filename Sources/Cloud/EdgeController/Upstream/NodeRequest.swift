@@ -146,7 +146,11 @@ struct ReadRequest {
         case (EdgeType.node, EdgeOperation.update):
             let node = try object(content, "a Node")
             return .updateNode(name: name, labels: node.metadata["labels"], annotations: node.metadata["annotations"])
-        case (EdgeType.nodePatch, _): return .patchNode(name: name, try patch(content))
+        case (EdgeType.nodePatch, _):
+            var patch = try patch(content)
+            // Where streams are reached is the cloud's to say.
+            if patch["status"].object != nil { patch["status"].removeMember("daemonEndpoints") }
+            return .patchNode(name: name, patch)
         case (EdgeType.nodeStatus, EdgeOperation.insert), (EdgeType.nodeStatus, EdgeOperation.update): return .reportNode(name: name, content)
         case (EdgeType.podPatch, _): return .patchPod(key, try patch(content))
         case (EdgeType.pod, EdgeOperation.insert): return .createPod(try named(content, key, "a Pod"))

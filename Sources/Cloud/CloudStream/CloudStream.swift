@@ -1,0 +1,151 @@
+import EdgeTransport
+import HTTPServing
+package import KubeMachinery
+import KubeResources
+package import Logging
+package import Primitives
+import Trust
+
+/// The cloud's end of the tunnels: edges connect to one port, the API server asks for logs and commands on another (`spec/01 §9`).
+///
+///     API server ──HTTPS 10003──▶ StreamService ──▶ tunnel of the node ◀──WSS 10004── edge
+package struct CloudStream: Sendable {
+    /// The certificates of the two ports.
+    package struct Credentials: Sendable {
+        /// Shown to edges and to the API server; the chain in PEM or DER.
+        package var certificate: [UInt8]
+        package var privateKey: Redacted<[UInt8]>
+        /// Who issues the certificates of edges.
+        package var nodeAuthority: [UInt8]
+        /// Who issues the API server's client certificate; nil asks for none.
+        package var clientAuthority: [UInt8]?
+
+        package init(certificate: [UInt8], privateKey: Redacted<[UInt8]>, nodeAuthority: [UInt8], clientAuthority: [UInt8]?) {
+            self.certificate = certificate
+            self.privateKey = privateKey
+            self.nodeAuthority = nodeAuthority
+            self.clientAuthority = clientAuthority
+        }
+    }
+
+    package struct Configuration: Sendable {
+        package var tunnelHost = "0.0.0.0"
+        package var tunnelPort = 10004
+        package var streamHost = "0.0.0.0"
+        package var streamPort = 10003
+        /// Where the API server is told that the kubelets of edges serve.
+        package var kubeletPort = 10351
+        /// Serve that port here too, so that one machine needs no redirection.
+        package var servesKubeletPort = true
+
+        package init() {}
+    }
+
+    private let api: any KubeAPI
+    private let configuration: Configuration
+    private let credentials: @Sendable () async throws -> Credentials
+    private let registry = TunnelRegistry()
+    private let clock: any MomentSource
+    private let logger: Logger
+
+    package init(
+        api: any KubeAPI, configuration: Configuration = Configuration(), clock: any MomentSource = SystemClock(), logger: Logger,
+        credentials: @escaping @Sendable () async throws -> Credentials
+    ) {
+        self.api = api
+        self.configuration = configuration
+        self.credentials = credentials
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// The ports that are open.
+    package struct Ports: Sendable {
+        package let tunnel: Int
+        package let stream: Int
+    }
+
+    /// The nodes with a tunnel here.
+    package var connectedNodes: [String] { get async { await registry.nodes } }
+
+    /// Serves until cancelled; `ready` is told once both ports are open. Throws `HTTPServingError` for a port that is taken.
+    package func run(ready: @escaping @Sendable (Ports) async -> Void = { _ in }) async throws {
+        let credentials = try await credentials()
+        let service = StreamService(registry: registry, api: api, clock: clock, logger: logger)
+        let tunnels = server(configuration.tunnelHost, configuration.tunnelPort, credentials, .required(authorities: credentials.nodeAuthority)) {
+            await accept($0)
+        }
+        let clients = credentials.clientAuthority.map { HTTPServerTLS.ClientCertificates.required(authorities: $0) } ?? .none
+        let streams = server(configuration.streamHost, configuration.streamPort, credentials, clients) { await service.answer($0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await tunnels.run() }
+            group.addTask { try await streams.run() }
+            if configuration.servesKubeletPort, configuration.kubeletPort != configuration.streamPort {
+                let direct = server(configuration.streamHost, configuration.kubeletPort, credentials, clients) { await service.answer($0) }
+                group.addTask { [logger, configuration] in
+                    do { try await direct.run() } catch let error as HTTPServingError {
+                        logger.warning(
+                            "the port that stands for the kubelets is not served here: redirect it to the stream port",
+                            metadata: ["port": "\(configuration.kubeletPort)", "streamPort": "\(configuration.streamPort)", "error": "\(error)"])
+                    }
+                }
+            }
+            group.addTask { await ready(Ports(tunnel: try await tunnels.boundPort(), stream: try await streams.boundPort())) }
+            try await group.waitForAll()
+        }
+    }
+
+    private func server(
+        _ host: String, _ port: Int, _ credentials: Credentials, _ clients: HTTPServerTLS.ClientCertificates, handler: @escaping HTTPServer.Handler
+    ) -> HTTPServer {
+        let tls = HTTPServerTLS(certificateChain: credentials.certificate, privateKey: credentials.privateKey, clientCertificates: clients)
+        return HTTPServer(HTTPServerConfiguration(host: host, port: port, tls: { tls }), logger: logger, handler: handler)
+    }
+
+    // MARK: - Tunnels
+
+    private func accept(_ request: HTTPRequest) async -> HTTPResponse {
+        guard request.path == TunnelHeaders.path else { return .text(404, "tunnels connect to \(TunnelHeaders.path)") }
+        let node = request.headers["SessionHostNameOverride"] ?? ""
+        guard !node.isEmpty else { return .text(400, "the SessionHostNameOverride header is missing") }
+        guard let certificate = request.peerCertificate, let facts = try? CertificateFacts(der: certificate) else {
+            return .text(401, "a client certificate is needed")
+        }
+        guard NodeSubject.node(of: facts) == node || NodeSubject.isLegacy(facts) else {
+            logger.warning("tunnel refused", metadata: ["node": "\(node.prefix(253))", "certificate": "\(facts.commonName)"])
+            return .text(403, "the certificate of \(facts.commonName) may not open a tunnel for node \(node)")
+        }
+        let given = request.headers["SessionInternalIP"] ?? ""
+        let address = given.isEmpty ? String(request.remoteAddress.prefix { $0 != ":" }) : given
+        let usesCredit = request.headers[TunnelHeaders.credit] == TunnelHeaders.creditValue
+        var settings = WebSocketConnection.Configuration()
+        settings.messageBytes = 2 << 20
+        settings.pingInterval = .seconds(15)
+        settings.readTime = .seconds(45)
+        return .messageChannel(settings) { channel in await serve(channel, node: node, address: address, usesCredit: usesCredit) }
+    }
+
+    private func serve(_ channel: any MessageChannel, node: String, address: String, usesCredit: Bool) async {
+        let session = TunnelSession(channel: channel, usesCredit: usesCredit, clock: clock, logger: logger)
+        let (entry, replaced) = await registry.add(node: node, address: address, session: session, usesCredit: usesCredit)
+        await replaced?.close("the node has opened another tunnel")
+        logger.info("tunnel is open", metadata: ["node": "\(node)", "address": "\(address)"])
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                do {
+                    if usesCredit { try await session.announceCredit() }
+                    try await session.run(accept: nil)
+                } catch { logger.debug("tunnel broke", metadata: ["node": "\(node)", "error": "\(error)"]) }
+                return true
+            }
+            group.addTask {
+                await KubeletPortAnnouncement(api: api, port: configuration.kubeletPort, clock: clock, logger: logger).run(node)
+                return false
+            }
+            while let isSession = await group.next(), !isSession {}
+            group.cancelAll()
+        }
+        await registry.remove(entry)
+        logger.info("tunnel was closed", metadata: ["node": "\(node)"])
+    }
+}
