@@ -112,8 +112,9 @@ import Testing
         defer { bed.clean() }
         let kubelet = try UsageBed(bed, eviction: Self.settings())
         try await kubelet.running {
-            let pod = makePod("web", ["volumes": [["name": "scratch", "emptyDir": ["sizeLimit": "64Ki"]]]])
-            let other = makePod("other", ["volumes": [["name": "scratch", "emptyDir": [:]]]])
+            let mounts: JSONValue = ["volumeMounts": [["name": "scratch", "mountPath": "/scratch"]]]
+            let pod = makePod("web", ["volumes": [["name": "scratch", "emptyDir": ["sizeLimit": "64Ki"]]]], container: mounts)
+            let other = makePod("other", ["volumes": [["name": "scratch", "emptyDir": [:]]]], container: mounts)
             await bed.backend.start([pod, other])
             for pod in [pod, other] { try await bed.eventually("it runs") { await bed.phase(pod) == "Running" } }
             await bed.pass(.seconds(21))

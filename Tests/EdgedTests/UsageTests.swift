@@ -18,7 +18,9 @@ import Testing
         try kubelet.write("0.24 0.94 1.24 1/101 22822\n", kubelet.proc + "/loadavg")
         try kubelet.write("32768\n", kubelet.proc + "/sys/kernel/pid_max")
         try await kubelet.running {
-            let pod = makePod("web", ["volumes": [["name": "scratch", "emptyDir": [:]]]])
+            let pod = makePod(
+                "web", ["volumes": [["name": "scratch", "emptyDir": [:]]]],
+                container: ["volumeMounts": [["name": "scratch", "mountPath": "/scratch"]]])
             await bed.backend.start([pod])
             try await bed.eventually("it runs") { await bed.phase(pod) == "Running" }
             var stats = ContainerStatistics(id: "", name: "web-main")
