@@ -63,7 +63,7 @@ extension ConformanceTests {
                 name: "log", script: "echo -n DONE; /bin/false", container: ["terminationMessagePolicy": "FallbackToLogsOnError"], phase: "Failed",
                 expected: "DONE"),
             Message(
-                name: "log-lines", script: "echo one; echo two >&2; exit 3", container: ["terminationMessagePolicy": "FallbackToLogsOnError"],
+                name: "log-lines", script: "echo one; echo two; exit 3", container: ["terminationMessagePolicy": "FallbackToLogsOnError"],
                 phase: "Failed", expected: "one\ntwo\n"),
             Message(
                 name: "no-log", script: "echo DONE; /bin/true", container: ["terminationMessagePolicy": "FallbackToLogsOnError"], phase: "Succeeded",
