@@ -37,7 +37,12 @@ struct ContainerdBed: Sendable {
                 let result: Result<Void, any Error>
                 do { result = .success(try await body(bed)) } catch { result = .failure(error) }
                 try? await containerd.start()
-                try? await containerd.removePods(runtime)
+                // What was just being made when the kubelet ended refuses to go at first.
+                for _ in 0..<20 {
+                    if (try? await containerd.removePods(runtime)) != nil { break }
+                    let clock = SystemClock()
+                    try? await clock.wait(until: clock.now().uptime + .milliseconds(200))
+                }
                 tasks.cancelAll()
                 return result
             }
