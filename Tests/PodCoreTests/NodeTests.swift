@@ -114,8 +114,8 @@ struct NodeTests {
         var node = reporter.newNode(Self.facts, now: Fixture.at(0))
         node.status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = 10351
         reporter.received(node)
-        let patch = try #require(reporter.statusPatch(Self.facts, now: Fixture.at(1)))
-        #expect(patch["status"]["daemonEndpoints"].isNull)
+        let patch = reporter.statusPatch(Self.facts, now: Fixture.at(1))
+        #expect(patch != nil && patch?["status"]["daemonEndpoints"].isNull == true)
     }
 
     @Test("conditions and resources of others stay")
