@@ -63,7 +63,8 @@ struct KubeletBed: Sendable {
         return PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
             node: NodeState(NodeFacts(configuration, cgroups: cgroups)), images: ImageStore(runtime: runtime, clock: clock, logger: logger),
-            cgroups: cgroups, handlers: network, events: events, logger: logger, root: try OwnDirectory(configuration.rootDirectory),
+            cgroups: cgroups, handlers: network, events: events, meter: NoMeter(), logger: logger,
+            root: try OwnDirectory(configuration.rootDirectory),
             logs: try OwnDirectory(configuration.podLogDirectory))
     }
 
