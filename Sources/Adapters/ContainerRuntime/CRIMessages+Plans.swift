@@ -37,6 +37,7 @@ extension Runtime_V1_PodSandboxConfig {
         if let group = plan.runAsGroup { linux.securityContext.runAsGroup.value = group }
         linux.securityContext.supplementalGroups = plan.supplementalGroups
         linux.securityContext.seccomp.profileType = .runtimeDefault
+        if let label = plan.seLinux { linux.securityContext.selinuxOptions = Runtime_V1_SELinuxOption(label) }
         if let resources = plan.resources { linux.resources = Runtime_V1_LinuxContainerResources(resources) }
         if let overhead = plan.overhead { linux.overhead = Runtime_V1_LinuxContainerResources(overhead) }
     }
@@ -98,6 +99,16 @@ extension Runtime_V1_SecurityProfile {
     }
 }
 
+extension Runtime_V1_SELinuxOption {
+    init(_ plan: SELinuxPlan) {
+        self.init()
+        user = plan.user
+        role = plan.role
+        type = plan.type
+        level = plan.level
+    }
+}
+
 extension Runtime_V1_ContainerConfig {
     init(_ plan: ContainerPlan) {
         self.init()
@@ -120,6 +131,11 @@ extension Runtime_V1_ContainerConfig {
             device.containerPath = plan.containerPath
             device.hostPath = plan.hostPath
             device.permissions = plan.permissions
+            return device
+        }
+        cdiDevices = plan.cdiDevices.map { name in
+            var device = Runtime_V1_CDIDevice()
+            device.name = name
             return device
         }
         labels = plan.labels
@@ -163,6 +179,7 @@ extension Runtime_V1_LinuxContainerSecurityContext {
         noNewPrivs = plan.noNewPrivileges
         maskedPaths = plan.maskedPaths
         readonlyPaths = plan.readOnlyPaths
+        if let label = plan.seLinux { selinuxOptions = Runtime_V1_SELinuxOption(label) }
         if let profile = plan.seccomp { seccomp = Runtime_V1_SecurityProfile(profile) }
         if let profile = plan.appArmor {
             apparmorProfile =

@@ -22,7 +22,8 @@ extension ContainerSecurityPlan {
         runAsGroup = effective("runAsGroup").int
         if effective("runAsNonRoot").bool == true { try Self.verifyNonRoot(user: runAsUser, image: image, container, pod) }
         if runAsUser == nil {
-            runAsUser = image.user
+            // An image that names nobody is root's; a group alone is refused by the runtime.
+            runAsUser = image.user ?? (image.userName.isEmpty ? 0 : nil)
             if image.user == nil { runAsUserName = image.userName }
         }
         hasReadOnlyRoot = own["readOnlyRootFilesystem"].bool ?? false
@@ -32,6 +33,7 @@ extension ContainerSecurityPlan {
             maskedPaths = Self.maskedPaths
             readOnlyPaths = Self.readOnlyPaths
         }
+        seLinux = SELinuxPlan(effective("seLinuxOptions"))
         seccomp = try Self.seccomp(effective("seccompProfile"), node: node)
         appArmor = Self.appArmor(pod.object.annotations["container.apparmor.security.beta.kubernetes.io/\(container.name)"])
     }

@@ -101,7 +101,7 @@ package struct ResolverPlan: Sendable, Hashable {
             switch keyword {
             case "nameserver": if words.count > 1 { servers.append(words[1]) }
             case "search": searches = words.dropFirst().map { $0 == "." ? $0 : $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
-            case "options": options = Array(words.dropFirst())
+            case "options": options += words.dropFirst()
             default: break
             }
         }

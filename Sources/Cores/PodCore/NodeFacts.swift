@@ -49,6 +49,7 @@ package struct NodeFacts: Sendable, Hashable {
     package var allowedUnsafeSysctls: [String] = []
     /// The feature gate `SidecarContainers`: init containers may go on running beside the others.
     package var allowsSidecarContainers = false
+    package var enforcesAppArmor = false
 
     package init() {}
 

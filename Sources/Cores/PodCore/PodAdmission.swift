@@ -19,8 +19,13 @@ package struct AdmissionRefusal: Error, Sendable, Hashable, CustomStringConverti
 package enum PodAdmission {
     /// nil where the pod is admitted. `others` are the pods of the node that have not ended.
     package static func refusal(_ pod: PodView, among others: [PodView], node: NodeFacts) -> AdmissionRefusal? {
-        pressure(pod, node) ?? SysctlRule.refusal(pod, node: node) ?? operatingSystem(pod) ?? restartPolicies(pod, node)
-            ?? resources(pod, others, node) ?? placement(pod, others, node)
+        refusalBeforeDevices(pod, node: node) ?? operatingSystem(pod) ?? restartPolicies(pod, node) ?? resources(pod, others, node)
+            ?? placement(pod, others, node)
+    }
+
+    /// What is looked at before devices are assigned to the pod; `refusal` includes it.
+    package static func refusalBeforeDevices(_ pod: PodView, node: NodeFacts) -> AdmissionRefusal? {
+        pressure(pod, node) ?? SysctlRule.refusal(pod, node: node)
     }
 
     /// Restartable init containers need the gate `SidecarContainers`, which is off by default (`spec/05 §3`).

@@ -27,6 +27,11 @@ extension PodLifecycle {
         if case .failed(let why, let what) = ending { (phase, reason, message) = ("Failed", why, what) }
         if hasEnded, !pod.isStatic, !Self.isTerminal(phase) { phase = "Failed" }
         if let final = stored["phase"].string, Self.isTerminal(final) { phase = final }
+        if let blockage, stage == .syncing, !Self.isTerminal(phase) {
+            (phase, reason, message) = ("Pending", blockage.reason, blockage.message)
+            for index in initial.indices { Self.showBlocked(&initial[index]) }
+            for index in regular.indices { Self.showBlocked(&regular[index]) }
+        }
         if reason.isEmpty, phase == old["phase"].string {
             reason = old["reason"].string ?? stored["reason"].string ?? ""
             message = old["message"].string ?? stored["message"].string ?? ""
@@ -178,6 +183,10 @@ extension PodLifecycle {
         }
         let begun = isInitialized ? initial.count : (initial.lastIndex(where: ContainerStatus.hasStarted).map { $0 + 1 } ?? 0)
         for index in 0..<begun where !ContainerStatus.isTerminated(initial[index]) { initial[index]["state"] = lost }
+    }
+
+    private static func showBlocked(_ status: inout JSONValue) {
+        if status["state"]["waiting"].object != nil { status["state"]["waiting"]["reason"] = "Blocked" }
     }
 
     // MARK: - Conditions and addresses

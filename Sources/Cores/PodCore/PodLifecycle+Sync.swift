@@ -8,6 +8,7 @@ extension PodLifecycle {
         if stage == .syncing { checkDeadline(now: now, &actions) }
         if stage == .syncing, isComplete(observation) { end(.completed) }
         switch stage {
+        case .syncing where blockage != nil: break
         case .syncing: run(observation, probes: probes, now: now, &actions)
         case .terminating: terminate(observation, &actions)
         case .terminated, .finished: break

@@ -42,6 +42,8 @@ package struct PodLifecycle: Sendable {
     var disruption: JSONValue?
     /// Admission refused the pod: its status names no container.
     var isRejected = false
+    /// What the node cannot give the pod; nil where it can have all.
+    var blockage: AdmissionRefusal?
     var sentStatus: JSONValue?
     /// Uptime at which the active deadline passes, with the deadline it was worked out from.
     var deadline: (allowed: Duration, at: Duration)?
@@ -97,6 +99,9 @@ package struct PodLifecycle: Sendable {
         isRejected = true
         end(.failed(reason: refusal.reason, message: "Pod was rejected: \(refusal.message)"))
     }
+
+    /// The node cannot give the pod what it must not run without: its containers wait, shown as `Blocked` (`spec/05 §10.5`).
+    package mutating func block(_ refusal: AdmissionRefusal?) { blockage = refusal }
 
     /// Ends the pod for the node's sake. `grace` replaces every other grace period.
     ///

@@ -22,6 +22,7 @@ package struct SandboxPlan: Sendable, Hashable {
     package var runAsUser: Int64?
     package var runAsGroup: Int64?
     package var supplementalGroups: [Int64] = []
+    package var seLinux: SELinuxPlan?
     package var resources: ResourcePlan?
     /// What the pod costs beyond its containers.
     package var overhead: ResourcePlan?
@@ -91,6 +92,14 @@ package struct SecurityProfilePlan: Sendable, Hashable {
     }
 }
 
+/// A label of SELinux; what is empty is left to the runtime.
+package struct SELinuxPlan: Sendable, Hashable {
+    package var user: String
+    package var role: String
+    package var type: String
+    package var level: String
+}
+
 /// How a container is to be made in its sandbox.
 package struct ContainerPlan: Sendable, Hashable {
     package var name = ""
@@ -105,6 +114,8 @@ package struct ContainerPlan: Sendable, Hashable {
     package var environment: [(name: String, value: String)] = []
     package var mounts: [MountPlan] = []
     package var devices: [DevicePlan] = []
+    /// Names of the Container Device Interface.
+    package var cdiDevices: [String] = []
     package var labels: [String: String] = [:]
     package var annotations: [String: String] = [:]
     /// Below the sandbox's log directory.
@@ -129,8 +140,8 @@ package struct ContainerPlan: Sendable, Hashable {
 
     private var comparable: [AnyHashable] {
         [
-            name, attempt, image, userImage, command, arguments, workingDirectory, mounts, devices, labels, annotations, logPath, stdin,
-            stdinOnce, tty, resources, security,
+            name, attempt, image, userImage, command, arguments, workingDirectory, mounts, devices, cdiDevices, labels, annotations, logPath,
+            stdin, stdinOnce, tty, resources, security,
         ]
     }
 }
@@ -181,6 +192,7 @@ package struct ContainerSecurityPlan: Sendable, Hashable {
     package var readOnlyPaths: [String] = []
     package var seccomp: SecurityProfilePlan?
     package var appArmor: SecurityProfilePlan?
+    package var seLinux: SELinuxPlan?
 
     package init() {}
 }

@@ -33,8 +33,10 @@ package enum SandboxPlanner {
         plan.namespaces = NamespacePlan(pod)
         plan.isPrivileged = pod.allContainers.contains(where: \.isPrivileged)
         plan.runAsUser = security["runAsUser"].int
-        plan.runAsGroup = security["runAsGroup"].int
+        // A group without a user is refused by the runtime, and nobody needs it of a process that only waits.
+        plan.runAsGroup = plan.runAsUser == nil ? nil : security["runAsGroup"].int
         plan.supplementalGroups = pod.supplementalGroups
+        plan.seLinux = SELinuxPlan(security["seLinuxOptions"])
         plan.resources = ResourcePlan(sandboxOf: pod, node: node)
         plan.overhead = ResourcePlan(overheadOf: pod, node: node)
         plan.runtimeHandler = runtimeHandler
@@ -45,6 +47,15 @@ package enum SandboxPlanner {
 extension PodView {
     /// The RuntimeClass that the pod asks for; nil for none.
     package var runtimeClassName: String? { spec["runtimeClassName"].string.flatMap { $0.isEmpty ? nil : $0 } }
+}
+
+extension SELinuxPlan {
+    /// Reads `seLinuxOptions`; nil where there are none.
+    init?(_ json: JSONValue) {
+        guard json.object != nil else { return nil }
+        self.init(
+            user: json["user"].string ?? "", role: json["role"].string ?? "", type: json["type"].string ?? "", level: json["level"].string ?? "")
+    }
 }
 
 extension NamespacePlan {
@@ -101,19 +112,33 @@ package enum SysctlRule {
         return String(name.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
     }
 
+    /// The namespace that a setting belongs to, `ipc` or `net`; nil where it is the whole machine's.
+    static func namespace(_ name: String) -> String? {
+        if name == "kernel.sem" || ["kernel.shm", "kernel.msg", "fs.mqueue."].contains(where: name.hasPrefix) { return "ipc" }
+        return name.hasPrefix("net.") ? "net" : nil
+    }
+
+    /// Whether a setting is safe, or the node's operator allows it by name or by a prefix with `*`.
+    private static func isAllowed(_ name: String, _ node: NodeFacts) -> Bool {
+        safe.contains(name)
+            || node.allowedUnsafeSysctls.map(dotted).contains { pattern in
+                guard pattern.hasSuffix("*") else { return name == pattern && namespace(pattern) != nil }
+                return name.hasPrefix(pattern.dropLast()) && namespace(String(pattern.dropLast())) != nil
+            }
+    }
+
     static func refusal(_ pod: PodView, node: NodeFacts) -> AdmissionRefusal? {
         for sysctl in pod.securityContext["sysctls"].elements {
             let name = dotted(sysctl["name"].string ?? "")
-            let isIPC = ["kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."].contains { name.hasPrefix($0) }
-            let isNetwork = name.hasPrefix("net.")
-            let isAllowed =
-                safe.contains(name)
-                || node.allowedUnsafeSysctls.contains { pattern in
-                    pattern.hasSuffix("*") ? name.hasPrefix(pattern.dropLast()) : name == dotted(pattern)
+            let namespace = namespace(name)
+            let why: String? =
+                if !isAllowed(name, node) {
+                    "not allowlisted"
+                } else if namespace == "net" && pod.usesHostNetwork || namespace == "ipc" && pod.usesHostIPC {
+                    "not allowed with host \(namespace ?? "") enabled"
+                } else {
+                    nil
                 }
-            let why =
-                !isAllowed || !(isIPC || isNetwork)
-                ? "not allowlisted" : isNetwork && pod.usesHostNetwork ? "hostNetwork is set" : isIPC && pod.usesHostIPC ? "hostIPC is set" : nil
             if let why { return AdmissionRefusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" \(why)") }
         }
         return nil

@@ -43,6 +43,11 @@ struct MachineReader: Sendable {
     var bootID: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
     var kernelVersion: String { line("/proc/sys/kernel/osrelease") ?? "" }
 
+    /// Whether the kernel confines programs by AppArmor profiles.
+    var enforcesAppArmor: Bool {
+        HostFiles.exists(prefix + "/sys/kernel/security/apparmor") && line("/sys/module/apparmor/parameters/enabled")?.first == "Y"
+    }
+
     /// `PRETTY_NAME` of os-release.
     var systemName: String {
         for path in ["/etc/os-release", "/usr/lib/os-release"] {

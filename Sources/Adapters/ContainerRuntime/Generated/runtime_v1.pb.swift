@@ -333,6 +333,36 @@ nonisolated struct Runtime_V1_NamespaceOption: Sendable {
   init() {}
 }
 
+nonisolated struct Runtime_V1_SELinuxOption: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var user: String = String()
+
+  var role: String = String()
+
+  var type: String = String()
+
+  var level: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct Runtime_V1_CDIDevice: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var name: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 nonisolated struct Runtime_V1_SecurityProfile: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -513,6 +543,15 @@ nonisolated struct Runtime_V1_LinuxSandboxSecurityContext: Sendable {
   /// Clears the value of `namespaceOptions`. Subsequent reads from it will return its default value.
   mutating func clearNamespaceOptions() {self._namespaceOptions = nil}
 
+  var selinuxOptions: Runtime_V1_SELinuxOption {
+    get {_selinuxOptions ?? Runtime_V1_SELinuxOption()}
+    set {_selinuxOptions = newValue}
+  }
+  /// Returns true if `selinuxOptions` has been explicitly set.
+  var hasSelinuxOptions: Bool {self._selinuxOptions != nil}
+  /// Clears the value of `selinuxOptions`. Subsequent reads from it will return its default value.
+  mutating func clearSelinuxOptions() {self._selinuxOptions = nil}
+
   var runAsUser: Runtime_V1_Int64Value {
     get {_runAsUser ?? Runtime_V1_Int64Value()}
     set {_runAsUser = newValue}
@@ -549,6 +588,7 @@ nonisolated struct Runtime_V1_LinuxSandboxSecurityContext: Sendable {
   init() {}
 
   fileprivate var _namespaceOptions: Runtime_V1_NamespaceOption? = nil
+  fileprivate var _selinuxOptions: Runtime_V1_SELinuxOption? = nil
   fileprivate var _runAsUser: Runtime_V1_Int64Value? = nil
   fileprivate var _runAsGroup: Runtime_V1_Int64Value? = nil
   fileprivate var _seccomp: Runtime_V1_SecurityProfile? = nil
@@ -1023,6 +1063,15 @@ nonisolated struct Runtime_V1_LinuxContainerSecurityContext: @unchecked Sendable
   /// Clears the value of `namespaceOptions`. Subsequent reads from it will return its default value.
   mutating func clearNamespaceOptions() {_uniqueStorage()._namespaceOptions = nil}
 
+  var selinuxOptions: Runtime_V1_SELinuxOption {
+    get {_storage._selinuxOptions ?? Runtime_V1_SELinuxOption()}
+    set {_uniqueStorage()._selinuxOptions = newValue}
+  }
+  /// Returns true if `selinuxOptions` has been explicitly set.
+  var hasSelinuxOptions: Bool {_storage._selinuxOptions != nil}
+  /// Clears the value of `selinuxOptions`. Subsequent reads from it will return its default value.
+  mutating func clearSelinuxOptions() {_uniqueStorage()._selinuxOptions = nil}
+
   var runAsUser: Runtime_V1_Int64Value {
     get {_storage._runAsUser ?? Runtime_V1_Int64Value()}
     set {_uniqueStorage()._runAsUser = newValue}
@@ -1223,6 +1272,11 @@ nonisolated struct Runtime_V1_ContainerConfig: @unchecked Sendable {
   var hasLinux: Bool {_storage._linux != nil}
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   mutating func clearLinux() {_uniqueStorage()._linux = nil}
+
+  var cdiDevices: [Runtime_V1_CDIDevice] {
+    get {_storage._cdiDevices}
+    set {_uniqueStorage()._cdiDevices = newValue}
+  }
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2734,6 +2788,81 @@ nonisolated extension Runtime_V1_NamespaceOption: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension Runtime_V1_SELinuxOption: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".SELinuxOption"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}role\0\u{1}type\0\u{1}level\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.user) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.role) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.user.isEmpty {
+      try visitor.visitSingularStringField(value: self.user, fieldNumber: 1)
+    }
+    if !self.role.isEmpty {
+      try visitor.visitSingularStringField(value: self.role, fieldNumber: 2)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 3)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Runtime_V1_SELinuxOption, rhs: Runtime_V1_SELinuxOption) -> Bool {
+    if lhs.user != rhs.user {return false}
+    if lhs.role != rhs.role {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Runtime_V1_CDIDevice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".CDIDevice"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Runtime_V1_CDIDevice, rhs: Runtime_V1_CDIDevice) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Runtime_V1_SecurityProfile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".SecurityProfile"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}profile_type\0\u{3}localhost_ref\0")
@@ -3060,7 +3189,7 @@ nonisolated extension Runtime_V1_PodSandboxMetadata: SwiftProtobuf.Message, Swif
 
 nonisolated extension Runtime_V1_LinuxSandboxSecurityContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".LinuxSandboxSecurityContext"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}namespace_options\0\u{4}\u{2}run_as_user\0\u{4}\u{2}supplemental_groups\0\u{1}privileged\0\u{4}\u{2}run_as_group\0\u{1}seccomp\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}namespace_options\0\u{3}selinux_options\0\u{3}run_as_user\0\u{4}\u{2}supplemental_groups\0\u{1}privileged\0\u{4}\u{2}run_as_group\0\u{1}seccomp\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3069,6 +3198,7 @@ nonisolated extension Runtime_V1_LinuxSandboxSecurityContext: SwiftProtobuf.Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._namespaceOptions) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._selinuxOptions) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._runAsUser) }()
       case 5: try { try decoder.decodeRepeatedInt64Field(value: &self.supplementalGroups) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.privileged) }()
@@ -3086,6 +3216,9 @@ nonisolated extension Runtime_V1_LinuxSandboxSecurityContext: SwiftProtobuf.Mess
     // https://github.com/apple/swift-protobuf/issues/1182
     try { if let v = self._namespaceOptions {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._selinuxOptions {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
     try { if let v = self._runAsUser {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
@@ -3107,6 +3240,7 @@ nonisolated extension Runtime_V1_LinuxSandboxSecurityContext: SwiftProtobuf.Mess
 
   static func ==(lhs: Runtime_V1_LinuxSandboxSecurityContext, rhs: Runtime_V1_LinuxSandboxSecurityContext) -> Bool {
     if lhs._namespaceOptions != rhs._namespaceOptions {return false}
+    if lhs._selinuxOptions != rhs._selinuxOptions {return false}
     if lhs._runAsUser != rhs._runAsUser {return false}
     if lhs.supplementalGroups != rhs.supplementalGroups {return false}
     if lhs.privileged != rhs.privileged {return false}
@@ -3957,12 +4091,13 @@ nonisolated extension Runtime_V1_Device: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension Runtime_V1_LinuxContainerSecurityContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".LinuxContainerSecurityContext"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}capabilities\0\u{1}privileged\0\u{3}namespace_options\0\u{4}\u{2}run_as_user\0\u{3}run_as_username\0\u{3}readonly_rootfs\0\u{3}supplemental_groups\0\u{3}apparmor_profile\0\u{4}\u{2}no_new_privs\0\u{3}run_as_group\0\u{3}masked_paths\0\u{3}readonly_paths\0\u{1}seccomp\0\u{1}apparmor\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}capabilities\0\u{1}privileged\0\u{3}namespace_options\0\u{3}selinux_options\0\u{3}run_as_user\0\u{3}run_as_username\0\u{3}readonly_rootfs\0\u{3}supplemental_groups\0\u{3}apparmor_profile\0\u{4}\u{2}no_new_privs\0\u{3}run_as_group\0\u{3}masked_paths\0\u{3}readonly_paths\0\u{1}seccomp\0\u{1}apparmor\0")
 
   fileprivate class _StorageClass {
     var _capabilities: Runtime_V1_Capability? = nil
     var _privileged: Bool = false
     var _namespaceOptions: Runtime_V1_NamespaceOption? = nil
+    var _selinuxOptions: Runtime_V1_SELinuxOption? = nil
     var _runAsUser: Runtime_V1_Int64Value? = nil
     var _runAsUsername: String = String()
     var _readonlyRootfs: Bool = false
@@ -3987,6 +4122,7 @@ nonisolated extension Runtime_V1_LinuxContainerSecurityContext: SwiftProtobuf.Me
       _capabilities = source._capabilities
       _privileged = source._privileged
       _namespaceOptions = source._namespaceOptions
+      _selinuxOptions = source._selinuxOptions
       _runAsUser = source._runAsUser
       _runAsUsername = source._runAsUsername
       _readonlyRootfs = source._readonlyRootfs
@@ -4019,6 +4155,7 @@ nonisolated extension Runtime_V1_LinuxContainerSecurityContext: SwiftProtobuf.Me
         case 1: try { try decoder.decodeSingularMessageField(value: &_storage._capabilities) }()
         case 2: try { try decoder.decodeSingularBoolField(value: &_storage._privileged) }()
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._namespaceOptions) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._selinuxOptions) }()
         case 5: try { try decoder.decodeSingularMessageField(value: &_storage._runAsUser) }()
         case 6: try { try decoder.decodeSingularStringField(value: &_storage._runAsUsername) }()
         case 7: try { try decoder.decodeSingularBoolField(value: &_storage._readonlyRootfs) }()
@@ -4050,6 +4187,9 @@ nonisolated extension Runtime_V1_LinuxContainerSecurityContext: SwiftProtobuf.Me
       }
       try { if let v = _storage._namespaceOptions {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._selinuxOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
       } }()
       try { if let v = _storage._runAsUser {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
@@ -4096,6 +4236,7 @@ nonisolated extension Runtime_V1_LinuxContainerSecurityContext: SwiftProtobuf.Me
         if _storage._capabilities != rhs_storage._capabilities {return false}
         if _storage._privileged != rhs_storage._privileged {return false}
         if _storage._namespaceOptions != rhs_storage._namespaceOptions {return false}
+        if _storage._selinuxOptions != rhs_storage._selinuxOptions {return false}
         if _storage._runAsUser != rhs_storage._runAsUser {return false}
         if _storage._runAsUsername != rhs_storage._runAsUsername {return false}
         if _storage._readonlyRootfs != rhs_storage._readonlyRootfs {return false}
@@ -4157,7 +4298,7 @@ nonisolated extension Runtime_V1_LinuxContainerConfig: SwiftProtobuf.Message, Sw
 
 nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ContainerConfig"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}image\0\u{1}command\0\u{1}args\0\u{3}working_dir\0\u{1}envs\0\u{1}mounts\0\u{1}devices\0\u{1}labels\0\u{1}annotations\0\u{3}log_path\0\u{1}stdin\0\u{3}stdin_once\0\u{1}tty\0\u{1}linux\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}image\0\u{1}command\0\u{1}args\0\u{3}working_dir\0\u{1}envs\0\u{1}mounts\0\u{1}devices\0\u{1}labels\0\u{1}annotations\0\u{3}log_path\0\u{1}stdin\0\u{3}stdin_once\0\u{1}tty\0\u{1}linux\0\u{4}\u{2}CDI_devices\0")
 
   fileprivate class _StorageClass {
     var _metadata: Runtime_V1_ContainerMetadata? = nil
@@ -4175,6 +4316,7 @@ nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftPr
     var _stdinOnce: Bool = false
     var _tty: Bool = false
     var _linux: Runtime_V1_LinuxContainerConfig? = nil
+    var _cdiDevices: [Runtime_V1_CDIDevice] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -4200,6 +4342,7 @@ nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftPr
       _stdinOnce = source._stdinOnce
       _tty = source._tty
       _linux = source._linux
+      _cdiDevices = source._cdiDevices
     }
   }
 
@@ -4233,6 +4376,7 @@ nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftPr
         case 13: try { try decoder.decodeSingularBoolField(value: &_storage._stdinOnce) }()
         case 14: try { try decoder.decodeSingularBoolField(value: &_storage._tty) }()
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._linux) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._cdiDevices) }()
         default: break
         }
       }
@@ -4290,6 +4434,9 @@ nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftPr
       try { if let v = _storage._linux {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
       } }()
+      if !_storage._cdiDevices.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._cdiDevices, fieldNumber: 17)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4314,6 +4461,7 @@ nonisolated extension Runtime_V1_ContainerConfig: SwiftProtobuf.Message, SwiftPr
         if _storage._stdinOnce != rhs_storage._stdinOnce {return false}
         if _storage._tty != rhs_storage._tty {return false}
         if _storage._linux != rhs_storage._linux {return false}
+        if _storage._cdiDevices != rhs_storage._cdiDevices {return false}
         return true
       }
       if !storagesAreEqual {return false}
