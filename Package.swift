@@ -73,6 +73,8 @@ let storeys: [Storey] = [
         Room(name: "KubeServer", uses: ["Primitives", "KubeMachinery", "KubeResources", "Trust", "HTTPServing"],
              libraries: [nio("NIOCore"), logging]),
         Room(name: "ContainerRuntime", uses: ["Primitives", "PodCore"], libraries: grpc + [nio("NIOCore"), logging]),
+        Room(name: "DevicePlugins", uses: ["Primitives", "PodCore"], libraries: grpc + [nio("NIOCore"), nio("NIOPosix"), logging],
+             testsUse: ["KubeMachinery"]),
     ]),
     Storey(name: "Cloud", order: .closed, rooms: [
         Room(name: "CloudHub",
@@ -99,7 +101,7 @@ let storeys: [Storey] = [
              libraries: [logging]),
         Room(name: "Edged",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "PodCore", "YAMLDocuments", "ContainerRuntime", "Supervision"],
-             libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging, "CZLib"]),
+             libraries: [nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), ssl, logging, "CZLib"] + grpc),
         Room(name: "KubeletServer",
              uses: ["Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "HTTPServing", "Supervision"],
              libraries: [nio("NIOCore"), nio("NIOPosix"), logging]),
@@ -111,7 +113,7 @@ let storeys: [Storey] = [
              libraries: [logging]),
         Room(name: "EdgeCoreApp",
              uses: ["Primitives", "KubeMachinery", "YAMLDocuments", "Supervision", "Trust", "DeliveryCore", "PodCore", "ObjectStore",
-                    "ContainerRuntime", "EdgeTransport", "EdgeMessages", "EdgeHub", "EdgeStream", "MetaManager", "Edged",
+                    "ContainerRuntime", "DevicePlugins", "EdgeTransport", "EdgeMessages", "EdgeHub", "EdgeStream", "MetaManager", "Edged",
                     "KubeletServer"],
              libraries: [logging, nio("NIOCore"), nio("NIOPosix"), "CMalloc"]),
         Room(name: "ControlPlane",
@@ -124,8 +126,9 @@ let storeys: [Storey] = [
     ]),
     Storey(name: "Testing", order: .ordered, rooms: [
         Room(name: "EdgeTesting",
-             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "PodCore", "EdgeTransport", "ContainerRuntime"],
-             libraries: [logging], isTested: false),
+             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "PodCore", "EdgeTransport", "ContainerRuntime",
+                    "DevicePlugins"],
+             libraries: grpc + [logging, nio("NIOPosix")], isTested: false),
         Room(name: "TidyRules", uses: ["Primitives"]),
     ]),
     Storey(name: "Executables", order: .closed, rooms: [
@@ -150,7 +153,8 @@ let suites: [Room] = [
     Room(
         name: "Containers",
         uses: [
-            "Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "HTTPServing", "Edged", "KubeletServer", "EdgeTesting", "DevCluster",
+            "Primitives", "KubeMachinery", "PodCore", "ContainerRuntime", "DevicePlugins", "HTTPServing", "Edged", "KubeletServer", "EdgeTesting",
+            "DevCluster",
         ],
         libraries: [nio("NIOCore"), nio("NIOPosix"), logging]),
     Room(name: "Golden", uses: ["Primitives", "EdgeMessages", "DeliveryCore"]),

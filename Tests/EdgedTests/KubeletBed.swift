@@ -133,6 +133,7 @@ actor FakeHandlerNetwork: HandlerNetwork {
     }
 
     func connect(host: String, port: Int, timeout: Duration) async throws {}
+    func checkHealth(host: String, port: Int, service: String, timeout: Duration) async throws {}
 }
 
 /// A pod of one container on the node of the bed.

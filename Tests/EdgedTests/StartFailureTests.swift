@@ -106,4 +106,46 @@ import Testing
             try await bed.eventually("it runs again") { await bed.status(pod)["containerStatuses"][0]["restartCount"] == 1 }
         }
     }
+
+    @Test func `a probe that hangs holds up neither another probe nor its beat`() async throws {
+        try await withKubelet { bed in
+            await bed.runtime.hang("execute", "stuck")
+            let pod = makePod(
+                "web",
+                container: [
+                    "livenessProbe": ["exec": ["command": ["stuck"]], "periodSeconds": 1, "timeoutSeconds": 60],
+                    "readinessProbe": ["httpGet": ["port": 8080], "periodSeconds": 1],
+                ])
+            await bed.backend.start([pod])
+            try await bed.eventually("it is ready") { await bed.status(pod)["containerStatuses"][0]["ready"] == true }
+            let before = await bed.network.requests.count
+            await bed.pass(.seconds(10))
+            let count = await bed.network.requests.count - before
+            #expect((9...11).contains(count), "\(count) probes in ten seconds")
+            #expect(await bed.runtime.calls(of: "execute") == ["stuck"])
+            await bed.runtime.release("execute", "stuck")
+        }
+    }
+
+    @Test func `a restart of the agent leaves a ready pod ready`() async throws {
+        let bed = try KubeletBed()
+        defer { bed.clean() }
+        let pod = makePod(
+            "web",
+            container: [
+                "readinessProbe": ["httpGet": ["port": 8080], "periodSeconds": 5, "successThreshold": 2], "startupProbe": ["httpGet": ["port": 8080]],
+            ])
+        await bed.backend.start([pod])
+        try await bed.running {
+            try await bed.eventually("it is ready") { await bed.status(pod)["containerStatuses"][0]["ready"] == true }
+        }
+        let patches = await bed.backend.patches.count
+        try await bed.running {
+            let before = await bed.network.requests.count
+            try await bed.eventually("it is probed again") { await bed.network.requests.count >= before + 2 }
+        }
+        #expect(await bed.status(pod)["containerStatuses"][0]["ready"] == true)
+        let later = await bed.backend.patches.dropFirst(patches)
+        #expect(!later.contains { $0.patch["status"]["containerStatuses"][0]["ready"] == false })
+    }
 }

@@ -62,14 +62,16 @@ package struct ProbeCore: Sendable {
 
     /// The next step, asked for whenever time has come or the container has changed.
     ///
-    /// `isStarted` tells whether the container has passed its startup probe, `mayRestart` whether policy ever starts it again.
+    /// `isStarted` tells whether the container has passed its startup probe, `mayRestart` whether policy ever starts it again, `hasPassed`
+    /// whether the cluster was told already that this very container passes the probe: after a restart of the agent that goes on to hold.
     package mutating func next(
-        _ container: ContainerState?, isStarted: Bool, isPodDeleted: Bool, isPodTerminal: Bool, mayRestart: Bool, now: Moment
+        _ container: ContainerState?, isStarted: Bool, isPodDeleted: Bool, isPodTerminal: Bool, mayRestart: Bool, hasPassed: Bool = false,
+        now: Moment
     ) -> Step {
         if isPodTerminal { return .end }
         guard let container else { return .wait(until: now.uptime + period) }
         if container.id != containerID {
-            begin(container.id)
+            begin(container.id, hasPassed: hasPassed)
             seenAt = now.uptime
         }
         if isOnHold { return .wait(until: now.uptime + period) }
@@ -90,6 +92,8 @@ package struct ProbeCore: Sendable {
         if kind == .startup, isStarted || outcome == .success { return .wait(until: now.uptime + period) }
         if kind != .startup, !isStarted { return .wait(until: now.uptime + period) }
         guard now.uptime >= dueAt else { return .wait(until: dueAt) }
+        // After a rest the beat starts anew; otherwise lateness does not add up.
+        if dueAt + period <= now.uptime { dueAt = now.uptime }
         return .probe(containerID: container.id)
     }
 
@@ -120,14 +124,15 @@ package struct ProbeCore: Sendable {
     /// The startup probe has succeeded: the others run at once.
     package mutating func hurry(_ now: Moment) { dueAt = min(dueAt, now.uptime) }
 
+    /// The next beat. One that passed while the probe took its time is made up for at once, more than one are not.
     private mutating func schedule(_ now: Moment) {
         dueAt += period
-        if dueAt <= now.uptime { dueAt = now.uptime + period }
+        while dueAt + period <= now.uptime { dueAt += period }
     }
 
-    private mutating func begin(_ id: String) {
+    private mutating func begin(_ id: String, hasPassed: Bool) {
         containerID = id
-        outcome = initialOutcome
+        outcome = hasPassed ? .success : initialOutcome
         (last, count, errors, isOnHold) = (nil, 0, 0, false)
     }
 }
@@ -144,6 +149,11 @@ package enum ProbeAction: Sendable, Hashable {
     package struct HTTPField: Sendable, Hashable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// Reads a handler of a container's spec; nil where it has none or its port is unknown.

@@ -66,7 +66,7 @@ struct RestartBackoff: Sendable, Hashable {
 
 extension Duration {
     /// Go's way to write a whole number of seconds: `10s`, `1m20s`, `5m0s`.
-    var goText: String {
+    package var goText: String {
         let seconds = components.seconds
         if seconds < 60 { return "\(seconds)s" }
         if seconds < 3600 { return "\(seconds / 60)m\(seconds % 60)s" }

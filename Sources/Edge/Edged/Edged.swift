@@ -25,19 +25,22 @@ package struct Edged: Sendable {
     ///   - handlers: How hooks and probes reach into pods.
     ///   - events: Takes what users are told of pods and node.
     ///   - meter: Takes what there is to count.
+    ///   - devices: Brings what device plugins have to offer.
     ///   - runtime: Must be running (`CRIRuntime.run`) while this runs.
     package init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), clock: any MomentSource = SystemClock(), logger: Logger
+        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), devices: any DeviceAllocator = NoDevices(),
+        clock: any MomentSource = SystemClock(), logger: Logger
     ) throws(EdgedFailure) {
         try self.init(
-            configuration, runtime: runtime, backend: backend, handlers: handlers, events: events, meter: meter,
+            configuration, runtime: runtime, backend: backend, handlers: handlers, events: events, meter: meter, devices: devices,
             cgroups: PodCgroups(logger: logger), clock: clock, logger: logger)
     }
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, handlers: any HandlerNetwork,
-        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), cgroups: PodCgroups,
+        events: any EventSink = NoEvents(), meter: any KubeletMeter = NoMeter(), devices: any DeviceAllocator = NoDevices(),
+        cgroups: PodCgroups,
         processes: ProcessReader = ProcessReader(), reclaimer: (any DiskReclaimer)? = nil, clock: any MomentSource, logger: Logger
     ) throws(EdgedFailure) {
         window = KubeletWindow(clock: clock)
@@ -47,7 +50,7 @@ package struct Edged: Sendable {
             images: ImageStore(
                 runtime: runtime, clock: clock,
                 credentialFiles: ["\(configuration.rootDirectory)/config.json", "/root/.docker/config.json", "/.docker/config.json"],
-                logger: logger), cgroups: cgroups, handlers: handlers, events: events, meter: meter, logger: logger,
+                logger: logger), cgroups: cgroups, handlers: handlers, events: events, meter: meter, devices: devices, logger: logger,
             root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
         self.processes = processes
         self.reclaimer = reclaimer
@@ -68,7 +71,9 @@ package struct Edged: Sendable {
         let eviction = EvictionKeeper(
             context, supervisor: supervisor, usage: reader, reclaimer: reclaimer ?? garbage, processes: processes, kernelLog: KernelLog())
         let node = NodeKeeper(
-            context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, events: context.events, clock: clock,
+            context.configuration, runtime: context.runtime, backend: context.backend, state: context.node, events: context.events,
+            devices: context.devices,
+            clock: clock,
             logger: context.logger,
             relistAge: { await supervisor.lastRelist.map { clock.now().uptime - $0 } })
         let lease = LeaseKeeper(context.configuration, backend: context.backend, clock: clock, logger: context.logger)

@@ -1,75 +1,85 @@
-package import NIOCore
+import NIOCore
 import NIOHTTP1
-import NIOPosix
+package import NIOPosix
 import NIOSSL
 import Primitives
 
 /// Hooks and probes over real sockets: one short connection each, closed without lingering.
 package struct NIOHandlerNetwork: HandlerNetwork {
-    private let group: any EventLoopGroup
+    /// What is read of an answer's body before it is good enough.
+    static let bodyLimit = 10 << 10
+    static let redirectLimit = 10
+
+    let group: MultiThreadedEventLoopGroup
 
     /// - Parameter group: Where connections live; one thread is enough.
-    package init(group: any EventLoopGroup) { self.group = group }
+    package init(group: MultiThreadedEventLoopGroup) { self.group = group }
 
     package func connect(host: String, port: Int, timeout: Duration) async throws {
         let channel: any Channel
         do {
-            channel = try await bootstrap(timeout).connect(host: host, port: port).get()
+            channel = try await ClientBootstrap(group: group)
+                .connectTimeout(TimeAmount(timeout))
+                .channelInitializer { channel in
+                    Self.setLinger(channel)
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
+                .connect(host: host, port: port).get()
         } catch {
-            throw EdgedFailure(code: .network, message: "dial tcp \(host):\(port): \(Self.words(error))")
+            throw EdgedFailure(code: .network, message: "dial tcp \(host.contains(":") ? "[\(host)]" : host):\(port): \(Self.words(error))")
         }
         // Whether closing works out says nothing about the peer.
         channel.close(promise: nil)
     }
 
     package func get(_ request: HandlerRequest, timeout: Duration) async throws -> HandlerAnswer {
+        let deadline = NIODeadline.now() + TimeAmount(timeout)
+        var request = request
+        var answer = try await ask(request, deadline, timeout)
+        for _ in 0..<Self.redirectLimit {
+            guard [301, 302, 303, 307, 308].contains(answer.status), let location = answer.location,
+                let next = request.redirected(to: location)
+            else { return answer }
+            request = next
+            answer = try await ask(request, deadline, timeout)
+        }
+        guard [301, 302, 303, 307, 308].contains(answer.status), let location = answer.location, request.redirected(to: location) != nil else {
+            return answer
+        }
+        throw EdgedFailure(code: .network, message: "Get \"\(location)\": stopped after \(Self.redirectLimit) redirects")
+    }
+
+    /// One request and its answer, without following anything.
+    private func ask(_ request: HandlerRequest, _ deadline: NIODeadline, _ timeout: Duration) async throws -> HandlerAnswer {
         let loop = group.next()
         let answer = loop.makePromise(of: HandlerAnswer.self)
-        let url = "\(request.usesTLS ? "https" : "http")://\(request.host):\(request.port)\(request.path)"
-        let limit = loop.scheduleTask(in: TimeAmount(timeout)) {
-            answer.fail(EdgedFailure(code: .network, message: "Get \"\(url)\": deadline exceeded (\(timeout)) while waiting for the answer"))
-        }
         ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(timeout))
+            .connectTimeout(max(deadline - NIODeadline.now(), .milliseconds(1)))
             .channelInitializer { channel in
                 Self.setLinger(channel)
                 return channel.eventLoop.makeCompletedFuture {
-                    if request.usesTLS { try channel.pipeline.syncOperations.addHandler(try Self.tls()) }
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    try channel.pipeline.syncOperations.addHandler(AnswerReader(request: request, answer: answer))
+                    let pipeline = channel.pipeline.syncOperations
+                    let reader = AnswerReader(request: request, answer: answer, deadline: deadline, timeout: timeout)
+                    if request.usesTLS { try pipeline.addHandlers([PlainAnswerDetector(reader), try Self.tls(request.host)]) }
+                    try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
+                    try pipeline.addHandler(reader)
                 }
             }
             .connect(host: request.host, port: request.port)
             .whenComplete { result in
                 switch result {
-                case .failure(let error): answer.fail(error)
+                case .failure(let error):
+                    let cause = "dial tcp \(request.authority): \(Self.words(error))"
+                    answer.fail(EdgedFailure(code: .network, message: "Get \"\(request.url)\": \(cause)"))
                 case .success(let channel):
                     answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
                 }
             }
-        defer { limit.cancel() }
-        do {
-            return try await withTaskCancellationHandler {
-                try await answer.futureResult.get()
-            } onCancel: {
-                answer.fail(CancellationError())
-            }
-        } catch let failure as EdgedFailure {
-            throw failure
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw EdgedFailure(code: .network, message: "Get \"\(url)\": \(Self.words(error))")
+        return try await withTaskCancellationHandler {
+            try await answer.futureResult.get()
+        } onCancel: {
+            answer.fail(CancellationError())
         }
-    }
-
-    private func bootstrap(_ timeout: Duration) -> ClientBootstrap {
-        ClientBootstrap(group: group)
-            .connectTimeout(TimeAmount(timeout))
-            .channelInitializer { channel in
-                Self.setLinger(channel)
-                return channel.eventLoop.makeSucceededVoidFuture()
-            }
     }
 
     /// Many short connections must not pile up in TIME_WAIT (`spec/05 §16.8`).
@@ -77,57 +87,16 @@ package struct NIOHandlerNetwork: HandlerNetwork {
         _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 1))
     }
 
-    private static func tls() throws -> NIOSSLClientHandler {
+    private static func tls(_ host: String) throws -> NIOSSLClientHandler {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
-        return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: nil)
+        configuration.minimumTLSVersion = .tlsv12
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: isAddress ? nil : host)
     }
 
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         if let error = error as? NIOConnectionError, let first = error.connectionErrors.first { return "\(first.error)" }
         return "\(error)"
-    }
-}
-
-/// Sends one request and gives the head of the answer to a promise.
-private final class AnswerReader: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
-
-    private let request: HandlerRequest
-    private let answer: EventLoopPromise<HandlerAnswer>
-
-    init(request: HandlerRequest, answer: EventLoopPromise<HandlerAnswer>) {
-        self.request = request
-        self.answer = answer
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        var headers = HTTPHeaders()
-        let hasHost = request.headers.keys.contains { $0.lowercased() == "host" }
-        if !hasHost { headers.add(name: "Host", value: "\(request.host):\(request.port)") }
-        for (name, value) in request.headers.sorted(by: { $0.key < $1.key }) where !(name == "Accept" && value.isEmpty) {
-            headers.replaceOrAdd(name: name, value: value)
-        }
-        headers.add(name: "Connection", value: "close")
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.path, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        context.fireChannelActive()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(let head) = unwrapInboundIn(data) else { return }
-        answer.succeed(HandlerAnswer(status: Int(head.status.code), location: head.headers.first(name: "location")))
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        answer.fail(error)
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        answer.fail(EdgedFailure(code: .network, message: "the connection was closed before there was an answer"))
-        context.fireChannelInactive()
     }
 }

@@ -12,6 +12,7 @@ actor NodeKeeper {
     private let runtime: any RuntimeInterface
     private let backend: any KubeletBackend
     private let state: NodeState
+    private let devices: any DeviceAllocator
     private let clock: any MomentSource
     private let logger: Logger
     private let events: any EventSink
@@ -27,7 +28,8 @@ actor NodeKeeper {
 
     init(
         _ configuration: EdgedConfiguration, runtime: any RuntimeInterface, backend: any KubeletBackend, state: NodeState,
-        events: any EventSink, clock: any MomentSource, logger: Logger, relistAge: @escaping @Sendable () async -> Duration?
+        events: any EventSink, devices: any DeviceAllocator = NoDevices(), clock: any MomentSource, logger: Logger,
+        relistAge: @escaping @Sendable () async -> Duration?
     ) {
         self.events = events
         news = NodeEvents(node: configuration.nodeName)
@@ -35,6 +37,7 @@ actor NodeKeeper {
         self.runtime = runtime
         self.backend = backend
         self.state = state
+        self.devices = devices
         self.clock = clock
         self.logger = logger
         self.relistAge = relistAge
@@ -88,6 +91,7 @@ actor NodeKeeper {
         facts.hasMemoryPressure = pressures.contains(.memory)
         facts.hasDiskPressure = pressures.contains(.disk)
         facts.hasPIDPressure = pressures.contains(.processes)
+        facts.devices = await devices.resources().mapValues { (capacity: $0.capacity, allocatable: $0.allocatable) }
         let now = clock.now().uptime
         var problems: [String] = []
         var network: String?
@@ -197,6 +201,7 @@ extension MachineFacts {
         kernelVersion = machine.kernelVersion
         osImage = machine.systemName
         architecture = MachineReader.architecture
+        enforcesAppArmor = machine.enforcesAppArmor
         cpuCount = machine.cores
         memory = machine.memory
         for (size, bytes) in machine.hugepages {
@@ -230,7 +235,8 @@ extension NodeFacts {
         allocatableMemory = amounts["memory"] ?? 0
         allocatableStorage = amounts["ephemeral-storage"] ?? 0
         maximumPods = amounts["pods"] ?? maximumPods
-        for (name, amount) in amounts.amounts where name.hasPrefix("hugepages-") { allocatableOther[name] = amount }
+        for (name, amount) in amounts.amounts where name.hasPrefix("hugepages-") || name.contains("/") { allocatableOther[name] = amount }
+        enforcesAppArmor = machine.enforcesAppArmor
     }
 
     /// What the cluster says of the node.

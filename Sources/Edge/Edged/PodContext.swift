@@ -15,6 +15,7 @@ struct PodContext: Sendable {
     let handlers: any HandlerNetwork
     let events: any EventSink
     let meter: any KubeletMeter
+    let devices: any DeviceAllocator
     let logger: Logger
     /// Everything below `rootDirectory` and the pods' logs: nothing else on this machine is ever removed.
     let root: OwnDirectory

@@ -14,6 +14,7 @@ actor PodSupervisor {
         let worker: PodWorker
         /// Uptime of the next turn when nothing happens before; nil while a turn runs.
         var due: Duration?
+        /// A turn runs, or the pod is being admitted.
         var isBusy = false
         /// Something happened during the turn: another one follows at once.
         var isDirty = false
@@ -23,7 +24,6 @@ actor PodSupervisor {
         /// A pod with the same UID that came after this one had been given up; it starts once this one is gone.
         var successor: KubeObject?
         var probesDue: Duration?
-        var isProbing = false
         /// From a file of the node: the cluster has no say in it.
         var isStatic = false
         /// Given up: it only ends.
@@ -38,10 +38,13 @@ actor PodSupervisor {
     var entries: [String: Entry] = [:]
     var statics: StaticPods
     private var ready: [String] = []
-    private var readyProbes: [String] = []
+    var readyProbes: [String] = []
+    var admissions: [String] = []
+    /// A probe may be due earlier than the probe wheel thinks.
+    let probeAlarm = Signal()
     private(set) var hasSeenPods = false
     private let signals: AsyncStream<Void>
-    private let signal: AsyncStream<Void>.Continuation
+    let signal: AsyncStream<Void>.Continuation
     /// One for each time to read the runtime's lists; while they are being read one more is kept.
     private let relists: AsyncStream<Void>
     private let askForLists: AsyncStream<Void>.Continuation
@@ -69,7 +72,9 @@ actor PodSupervisor {
             group.addTask { await self.followConfiguration() }
             group.addTask { try await self.turnWheel() }
             group.addTask { for await _ in self.relists { await self.relist() } }
+            group.addTask { try await self.turnProbeWheel() }
             for await _ in signals {
+                for uid in takeAdmissions() { group.addTask { await self.admit(uid) } }
                 for uid in takeReady() { group.addTask { await self.takeTurn(uid) } }
                 for uid in takeReadyProbes() { group.addTask { await self.probe(uid) } }
                 if statics.takeMirrorTurn() { group.addTask { await self.updateMirrors() } }
@@ -106,37 +111,9 @@ actor PodSupervisor {
             return
         }
         entry.due = outcome.wakeUp
-        entry.probesDue = outcome.probesDue
         entries[uid] = entry
         if entry.isDirty { wake(uid) }
         if outcome.probesDue != nil { wakeProbes(uid) }
-    }
-
-    // MARK: - Probes
-
-    private func takeReadyProbes() -> [String] {
-        defer { readyProbes = [] }
-        for uid in readyProbes {
-            entries[uid]?.isProbing = true
-            entries[uid]?.probesDue = nil
-        }
-        return readyProbes
-    }
-
-    private func wakeProbes(_ uid: String) {
-        guard let entry = entries[uid], !entry.isProbing, !readyProbes.contains(uid) else { return }
-        readyProbes.append(uid)
-        signal.yield()
-    }
-
-    private func probe(_ uid: String) async {
-        guard let worker = entries[uid]?.worker else { return }
-        let round = await worker.runProbes()
-        entries[uid]?.isProbing = false
-        entries[uid]?.probesDue = round.due
-        guard round.hasChanged else { return }
-        if entries[uid]?.isBusy == true { await worker.showProbes(await context.node.facts) }
-        wake(uid)
     }
 
     /// The pod gets a turn now, or right after the one that runs.
@@ -198,10 +175,9 @@ actor PodSupervisor {
         let worker = PodWorker(pod, context)
         let view = PodView(pod)
         entries[pod.uid] = Entry(
-            worker: worker, references: Self.references(pod), isStatic: isStatic, hasStorageLimits: LocalStorageRule.applies(to: view),
+            worker: worker, isBusy: true, references: Self.references(pod), isStatic: isStatic, hasStorageLimits: LocalStorageRule.applies(to: view),
             burstableCPU: view.qualityOfService == .burstable ? view.effectiveRequests["cpu"] ?? 0 : 0)
-        if let refusal = await refusal(of: pod) { await worker.reject(refusal) }
-        wake(pod.uid)
+        await admit(view, worker)
     }
 
     /// The configMaps and secrets that a pod is made from.
@@ -253,7 +229,6 @@ actor PodSupervisor {
             if await areMirrorsDue(now) { signal.yield() }
             for (uid, entry) in entries {
                 if let due = entry.due, due <= now { wake(uid) }
-                if let due = entry.probesDue, due <= now { wakeProbes(uid) }
             }
             next = max(next + context.configuration.relistInterval, now)
             try await clock.wait(until: next)
@@ -310,25 +285,6 @@ actor PodSupervisor {
         guard wanted != burstableCPU else { return }
         burstableCPU = wanted
         context.cgroups.shareOut(burstable: wanted, await context.node.facts)
-    }
-
-    // MARK: - Admission
-
-    /// Whether the node takes a pod that is new here (`spec/05 §10`). One that it has started before is never refused.
-    private func refusal(of pod: KubeObject) async -> AdmissionRefusal? {
-        let view = PodView(pod)
-        guard pod.status["startTime"].isNull, statics.mirrors.mirror(of: pod)?.status["startTime"].isNull ?? true, !view.isDeleted, !view.isTerminal
-        else { return nil }
-        var others: [PodView] = []
-        for entry in entries.values where entry.worker.key != pod.key {
-            let (other, isActive) = await entry.worker.admissionView
-            if isActive { others.append(other) }
-        }
-        let node = await context.node.facts
-        guard let refusal = PodAdmission.refusal(view, among: others, node: node) else { return nil }
-        guard let victims = Preemption.victims(for: view, among: others, node: node) else { return refusal }
-        for victim in victims { await preempt(victim) }
-        return nil
     }
 
     /// What each wanted pod means for what may be taken away; nil until the wanted pods are known.

@@ -52,7 +52,9 @@ extension PodWorker {
         } catch let failure as EdgedFailure {
             throw StartFailure.configuration(failure.message)
         }
-        return blueprint.plan
+        var plan = blueprint.plan
+        plan.add(try await context.devices.grant(container, of: pod))
+        return plan
     }
 
     private func prepare(_ blueprint: ContainerBlueprint, _ container: ContainerView, addresses: [String], _ node: NodeFacts) throws {

@@ -51,6 +51,7 @@ actor PodWorker {
         uid = pod.uid
         self.context = context
         lifecycle = PodLifecycle(Self.marked(pod, context.clock.now()))
+        probes = ProbeResults(PodView(pod))
     }
 
     /// Of a pod that runs although nobody wants it: `pod` holds what the labels tell.
@@ -101,6 +102,9 @@ actor PodWorker {
         if !wasEnding { interrupt() }
     }
 
+    /// Nothing of the pod is started while the node cannot give it something.
+    func block(_ refusal: AdmissionRefusal?) { lifecycle.block(refusal) }
+
     func reject(_ refusal: AdmissionRefusal) {
         logger.warning("pod refused", metadata: ["pod": "\(key)", "reason": "\(refusal.reason)", "message": "\(refusal.message)"])
         record(.refused(refusal))
@@ -125,8 +129,8 @@ actor PodWorker {
         return object
     }
 
-    /// The pod and whether it counts as one that uses the node.
-    var admissionView: (PodView, Bool) { (lifecycle.pod, lifecycle.couldHaveRunningContainers) }
+    /// The pod and whether it counts as one that uses the node: one that the cluster knows to have ended does not.
+    var admissionView: (PodView, Bool) { (lifecycle.pod, lifecycle.couldHaveRunningContainers && !lifecycle.pod.isTerminal) }
 
     func interrupt() { interruption?.finish() }
 

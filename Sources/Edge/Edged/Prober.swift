@@ -11,17 +11,22 @@ struct PodProbes: Sendable {
     }
 
     private(set) var cores: [Key: ProbeCore] = [:]
+    /// Probes that are being tried now.
+    var running: Set<Key> = []
     private var ended: Set<Key> = []
 
-    /// Takes the probes of the spec on.
-    mutating func adopt(_ pod: PodView, now: Moment) {
+    /// Takes the probes of the spec on. Those that had passed before the agent was started anew are spread over their period.
+    mutating func adopt(_ pod: PodView, hasPassed: (Key) -> Bool, now: Moment) {
         for container in pod.lastingContainers {
             let probes: [(ProbeKind, JSONValue?)] = [
                 (.startup, container.startupProbe), (.readiness, container.readinessProbe), (.liveness, container.livenessProbe),
             ]
             for (kind, probe) in probes {
                 let key = Key(container: container.name, kind: kind)
-                if let probe, cores[key] == nil, !ended.contains(key) { cores[key] = ProbeCore(kind, probe, firstAt: now.uptime) }
+                guard let probe, cores[key] == nil, !ended.contains(key) else { continue }
+                var core = ProbeCore(kind, probe, firstAt: now.uptime)
+                if hasPassed(key) { core = ProbeCore(kind, probe, firstAt: now.uptime + core.period * Double.random(in: 0..<1)) }
+                cores[key] = core
             }
         }
     }
@@ -38,54 +43,65 @@ struct PodProbes: Sendable {
     }
 }
 
-/// What a round of probes ended with.
-struct ProbeRound: Sendable {
-    /// Uptime of the next round; nil where the pod has no probe left.
-    var due: Duration?
-    /// A result changed: the pod needs a turn.
-    var hasChanged: Bool
+/// A try of a probe that is due.
+struct ProbeTry: Sendable {
+    var key: PodProbes.Key
+    var containerID: String
+    /// nil where the probe cannot be made: a port without a number.
+    var action: ProbeAction?
+    var timeout: Duration
 }
 
 extension PodWorker {
-    /// Runs every probe that is due, side by side.
-    func runProbes() async -> ProbeRound {
-        let now = context.clock.now()
-        podProbes.adopt(pod, now: now)
-        var due: Duration?
-        var tries: [(PodProbes.Key, String, ProbeAction, Duration)] = []
-        for key in podProbes.cores.keys {
-            switch step(key, now) {
-            case .wait(let until): due = min(due ?? until, until)
+    /// The probes that are due now, each to be handed to `run`, and the uptime at which to ask again; nil where there is nothing to wait for.
+    func dueProbes() -> (tries: [ProbeTry], next: Duration?) {
+        podProbes.adopt(pod, hasPassed: { self.hasPassed($0) }, now: context.clock.now())
+        var tries: [ProbeTry] = []
+        var next: Duration?
+        for key in podProbes.cores.keys where !podProbes.running.contains(key) {
+            switch step(key, context.clock.now()) {
+            case .wait(let until): next = min(next ?? until, until)
             case .end:
                 note(key)
                 podProbes.end(key)
             case .probe(let id):
-                guard let core = podProbes.cores[key], let action = action(key) else { continue }
-                tries.append((key, id, action, core.timeout))
+                guard let core = podProbes.cores[key] else { continue }
+                podProbes.running.insert(key)
+                tries.append(ProbeTry(key: key, containerID: id, action: action(key), timeout: core.timeout))
             }
         }
-        var hasChanged = false
-        await withTaskGroup(of: (PodProbes.Key, String, ProbeCore.Result).self) { group in
-            for (key, id, action, timeout) in tries {
-                group.addTask { (key, id, await self.measured(action, key, id, timeout)) }
-            }
-            for await (key, id, result) in group where take(result, of: key, id) { hasChanged = true }
-        }
-        for key in podProbes.cores.keys where tries.contains(where: { $0.0 == key }) {
-            if case .wait(let until) = step(key, context.clock.now()) { due = min(due ?? until, until) } else { due = context.clock.now().uptime }
-        }
-        return ProbeRound(due: due, hasChanged: hasChanged)
+        return (tries, next)
+    }
+
+    /// Makes one try; true where the pod needs a turn because of it.
+    func run(_ probe: ProbeTry) async -> Bool {
+        var result = ProbeCore.Result.error
+        if let action = probe.action { result = await measured(action, probe.key, probe.containerID, probe.timeout) }
+        podProbes.running.remove(probe.key)
+        return take(result, of: probe.key, probe.containerID)
+    }
+
+    private func newest(_ container: String) -> ContainerState? {
+        knownContainers.values.filter { $0.name == container }.min(by: ContainerState.isNewer)
+    }
+
+    /// Whether the container that is there now is known to pass the probe.
+    private func hasPassed(_ key: PodProbes.Key) -> Bool {
+        newest(key.container).map { probes.outcome(key.kind, $0.id) == .success } ?? false
     }
 
     private func step(_ key: PodProbes.Key, _ now: Moment) -> ProbeCore.Step {
-        let container = knownContainers.values.filter { $0.name == key.container }.min(by: ContainerState.isNewer)
+        let container = newest(key.container)
         let hasStartup = pod.container(named: key.container)?.startupProbe != nil
         let isStarted = container.map { !hasStartup || probes.outcome(.startup, $0.id) == .success } ?? false
         var step = ProbeCore.Step.end
         let (isDeleted, isTerminal) = (pod.isDeleted || lifecycle.stage != .syncing, pod.isTerminal)
         let mayRestart = pod.restartPolicy != .never || pod.container(named: key.container)?.isRestartable == true
+        let hasPassed = hasPassed(key)
         podProbes.change(key) {
-            step = $0.next(container, isStarted: isStarted, isPodDeleted: isDeleted, isPodTerminal: isTerminal, mayRestart: mayRestart, now: now)
+            step = $0.next(
+                container, isStarted: isStarted, isPodDeleted: isDeleted, isPodTerminal: isTerminal, mayRestart: mayRestart, hasPassed: hasPassed,
+                now: now)
         }
         return step
     }
@@ -134,54 +150,4 @@ extension PodWorker {
                 pod: self.key, uid: uid, container: key.container, kind: key.kind, outcome: outcome, duration: context.clock.now().uptime - begin))
         return result
     }
-
-    private func attempt(_ action: ProbeAction, _ key: PodProbes.Key, _ id: String, _ timeout: Duration) async -> ProbeCore.Result {
-        let own = lifecycle.status["podIP"].string ?? lifecycle.status["hostIP"].string ?? "127.0.0.1"
-        switch action {
-        case .execute(let command):
-            do {
-                let result = try await context.runtime.execute(command, inContainer: id, timeout: timeout)
-                return result.exitCode == 0 ? .success : failed(key, ProbeOutput.text(result.output + result.errors))
-            } catch let failure as RuntimeFailure where failure.code == .timedOut {
-                return failed(key, "command \"\(command.joined(separator: " "))\" timed out")
-            } catch {
-                return errored(key, "\(error)")
-            }
-        case .httpGet(let scheme, let host, let port, let path, let fields):
-            var headers = ["User-Agent": "kube-probe/1.28", "Accept": "*/*"]
-            for field in fields { headers[field.name] = field.value }
-            let request = HandlerRequest(usesTLS: scheme == "https", host: host ?? own, port: Int(port), path: path, headers: headers)
-            do {
-                let answer = try await context.handlers.get(request, timeout: timeout)
-                return (200..<400).contains(answer.status) ? .success : failed(key, "HTTP probe failed with statuscode: \(answer.status)")
-            } catch {
-                return failed(key, "\(error)")
-            }
-        case .tcpSocket(let host, let port):
-            do {
-                try await context.handlers.connect(host: host ?? own, port: Int(port), timeout: timeout)
-                return .success
-            } catch {
-                return failed(key, "\(error)")
-            }
-        case .grpc:
-            // Health checks by gRPC come with the rest of the kubelet; until then they change nothing.
-            return .error
-        }
-    }
-
-    private func failed(_ key: PodProbes.Key, _ output: String) -> ProbeCore.Result {
-        recordProbe(.unhealthy(key.kind, output), key)
-        return .failure
-    }
-
-    private func errored(_ key: PodProbes.Key, _ cause: String) -> ProbeCore.Result {
-        recordProbe(.probeErrored(key.kind, cause), key)
-        return .error
-    }
-}
-
-/// What a command of a probe wrote, as far as an event shows it.
-private enum ProbeOutput {
-    static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(10 << 10), as: UTF8.self) }
 }
