@@ -1,5 +1,6 @@
 import ContainerRuntime
 import DeliveryCore
+import DevicePlugins
 import EdgeHub
 import EdgeStream
 import EdgeTransport
@@ -161,10 +162,15 @@ package struct EdgeCore: Sendable {
         let runtime = try CRIRuntime(
             endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"), meter: metrics,
             logger: makeLogger("runtime"))
+        let devices = DevicePluginHost(
+            .init(registryDirectory: edged.rootDirectory + "/plugins_registry"), group: group, clock: clock, logger: makeLogger("devices"))
         let kubelet = try Edged(
             EdgedConfiguration(edged), runtime: runtime, backend: manager, handlers: NIOHandlerNetwork(group: group), events: events,
-            meter: metrics, clock: clock, logger: makeLogger("edged"))
-        var modules = [Module("runtime") { try await runtime.run() }, Module("edged") { try await kubelet.run() }]
+            meter: metrics, devices: devices, clock: clock, logger: makeLogger("edged"))
+        var modules = [
+            Module("runtime") { try await runtime.run() }, Module("devices") { try await devices.run() },
+            Module("edged") { try await kubelet.run() },
+        ]
         let serving = KubeletServerConfiguration(edged)
         if serving.port > 0 {
             let server = KubeletHTTPService(
