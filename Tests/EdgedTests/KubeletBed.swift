@@ -62,8 +62,9 @@ struct KubeletBed: Sendable {
         let cgroups = PodCgroups(root: directory + "/cgroup", logger: logger)
         return PodContext(
             configuration: configuration, runtime: runtime, backend: backend, clock: clock,
-            node: NodeState(NodeFacts(configuration, cgroups: cgroups)), images: ImageStore(runtime: runtime, clock: clock, logger: logger),
-            cgroups: cgroups, handlers: network, events: events, meter: NoMeter(), logger: logger,
+            node: NodeState(NodeFacts(configuration, cgroups: cgroups)),
+            images: ImageStore(runtime: runtime, clock: clock, logger: logger),
+            cgroups: cgroups, handlers: network, events: events, meter: NoMeter(), devices: NoDevices(), logger: logger,
             root: try OwnDirectory(configuration.rootDirectory),
             logs: try OwnDirectory(configuration.podLogDirectory))
     }

@@ -109,7 +109,7 @@ struct NodeTests {
     }
 
     @Test("the port that the cloud put in place of the kubelet's stays")
-    func tunnelPort() throws {
+    func tunnelPort() {
         var reporter = Self.reporter(Self.facts)
         var node = reporter.newNode(Self.facts, now: Fixture.at(0))
         node.status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = 10351
