@@ -167,7 +167,8 @@ let suites: [Room] = [
     Room(name: "Simulation", uses: ["Primitives", "EdgeMessages", "DeliveryCore", "EdgeTesting"]),
     Room(
         name: "EndToEnd",
-        uses: ["Primitives", "KubeMachinery", "KubeResources", "KubeClient", "DevCluster", "kubeedge", "cloudcore", "edgecore"], libraries: [logging]),
+        uses: ["Primitives", "KubeMachinery", "KubeResources", "KubeClient", "DevCluster", "EdgeTesting", "kubeedge", "cloudcore", "edgecore"],
+        libraries: [logging]),
 ]
 
 let settings: [SwiftSetting] = [

@@ -65,10 +65,20 @@ struct CloudCoreConfigurationTests {
         #expect(
             error.problems.map(\.field) == [
                 "kubeconfig", "monitorServer.bindAddress", "monitorServer.bindAddress", "https.port", "websocket.address", "unixsocket.address",
-                "tokenRefreshDuration", "nodeLimit", "advertiseAddress", "nodeUpdateFrequency", "TLSStreamCAFile", "TLSStreamCertFile",
-                "TLSStreamPrivateKeyFile", "mode",
+                "tokenRefreshDuration", "nodeLimit", "advertiseAddress", "nodeUpdateFrequency", "mode",
             ])
         #expect(error.description.contains("  kubeconfig: Invalid value: kube: kubeconfig need abs path\n"))
+    }
+
+    @Test("the stream's certificate files are there together, or none of them is")
+    func streamFiles() throws {
+        let text = "modules: {cloudStream: {enable: true, tlsStreamCAFile: /ca, tlsStreamCertFile: /crt, tlsStreamPrivateKeyFile: /key}}"
+        let document = try YAML.parse(text)
+        #expect(try CloudCoreConfiguration(document: document, host: Self.host, fileExists: { _ in false }).cloudStream.isEnabled)
+        let error = #expect(throws: ConfigurationError.self) {
+            try CloudCoreConfiguration(document: document, host: Self.host, fileExists: { $0 == "/crt" })
+        }
+        #expect(error?.problems.map(\.field) == ["TLSStreamCAFile", "TLSStreamPrivateKeyFile"])
     }
 
     @Test("what is switched off is not validated, and null leaves the defaults")

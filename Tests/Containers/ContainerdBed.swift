@@ -1,5 +1,6 @@
 import ContainerRuntime
 import DevCluster
+import EdgeTesting
 import Glibc
 import Logging
 import NIOPosix
@@ -19,6 +20,10 @@ struct ContainerdBed: Sendable {
     }
 
     static func withBed(_ body: @Sendable @escaping (ContainerdBed) async throws -> Void) async throws {
+        try await MachineTurns.take { try await withOwnBed(body) }
+    }
+
+    private static func withOwnBed(_ body: @Sendable @escaping (ContainerdBed) async throws -> Void) async throws {
         let number = Int.random(in: 1...254)
         let directory = "/tmp/kee-\(UniqueID.next().prefix(8))"
         try HostFile.makeDirectory(directory)

@@ -86,7 +86,7 @@ import Testing
         let clock = ContinuousClock()
         let start = clock.now
         #expect(await outcome(NIOHandlerNetwork(group: group), port, "", timeout: .seconds(1)).hasPrefix("timeout: "))
-        #expect(clock.now - start < .seconds(5))
+        #expect(clock.now - start < .seconds(30))
         try await server.close()
         try await group.shutdownGracefully()
     }

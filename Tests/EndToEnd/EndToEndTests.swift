@@ -1,4 +1,5 @@
 import DevCluster
+import EdgeTesting
 import Glibc
 import KubeMachinery
 import KubeResources
@@ -9,7 +10,9 @@ import Testing
 @Suite("A cluster on one machine", .serialized)
 struct EndToEndTests {
     @Test("up, pods, configuration, a crash, a reboot without the cloud, the cloud's return, a node that comes back, down")
-    func life() async throws {
+    func life() async throws { try await MachineTurns.take { try await wholeLife() } }
+
+    private func wholeLife() async throws {
         let cluster = try TestCluster()
         do {
             try await start(cluster)
@@ -274,7 +277,9 @@ struct EndToEndTests {
     }
 
     @Test("a port that is taken ends up in one sentence that names the port, its owner and the flag")
-    func takenPort() async throws {
+    func takenPort() async throws { try await MachineTurns.take { try await upOnTakenPort() } }
+
+    private func upOnTakenPort() async throws {
         let cluster = try TestCluster()
         let port = try #require(cluster.ports.first).port
         let squatter = try Squatter(port)

@@ -1,4 +1,5 @@
 import DevCluster
+import EdgeTesting
 import KubeClient
 import KubeMachinery
 import KubeResources
@@ -8,7 +9,9 @@ import Testing
 /// What Kubernetes' own specs for nodes see through the API: the line between cloud and edge takes part (docs/conformance.md).
 extension EndToEndTests {
     @Test("what node specs do to running pods through the API arrives, and what pods do arrives back")
-    func podConformance() async throws {
+    func podConformance() async throws { try await MachineTurns.take { try await runningPodsThroughTheAPI() } }
+
+    private func runningPodsThroughTheAPI() async throws {
         let cluster = try TestCluster()
         do {
             let up = try await cluster.up()

@@ -97,12 +97,12 @@ final class EventRecorderTests {
     }
 
     private func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-        for _ in 0..<4000 {
-            for _ in 0..<20 {
-                if try await condition() { return }
-                await Task.yield()
-            }
+        let machine = SystemClock()
+        let deadline = machine.now().uptime + .seconds(40)
+        while machine.now().uptime < deadline {
+            if try await condition() { return }
             clock.advance(by: .milliseconds(50))
+            try await machine.wait(until: machine.now().uptime + .milliseconds(1))
         }
         try #require(Bool(false), what)
     }

@@ -77,7 +77,7 @@ private final class ExchangeHandler: ChannelInboundHandler {
             answer = HTTPSExchange.Answer(
                 status: Int(head.status.code), headers: HTTPFields(head.headers.map { ($0.name, $0.value) }), body: [])
         case .body(let bytes):
-            answer?.body += Array(buffer: bytes)
+            answer?.body.append(contentsOf: bytes.readableBytesView)
             if let count = answer?.body.count, count > exchange.answerBytes {
                 fail(
                     context,

@@ -11,7 +11,8 @@ package enum BusyboxImage {
     private static let applets = [
         "ash", "awk", "cat", "chmod", "cp", "cut", "date", "dd", "df", "echo", "env", "expr", "false", "find", "grep", "head", "hostname", "httpd",
         "id", "ifconfig", "ip", "kill", "ln", "ls", "mkdir", "mkfifo", "mount", "mv", "nc", "netstat", "nslookup", "ping", "printf", "ps", "pwd",
-        "readlink", "rm", "rmdir", "route", "sed", "seq", "sh", "sleep", "sort", "stat", "sync", "tail", "test", "timeout", "top", "touch", "tr",
+        "readlink", "rm", "rmdir", "route", "sed", "seq", "sh", "sleep", "sort", "stat", "sync", "tail", "tar", "test", "timeout", "top", "touch",
+        "tr",
         "true", "umount", "uname", "uniq", "vi", "watch", "wc", "wget", "which", "yes",
     ]
 

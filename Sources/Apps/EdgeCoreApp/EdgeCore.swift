@@ -174,7 +174,8 @@ package struct EdgeCore: Sendable {
         let serving = KubeletServerConfiguration(edged)
         if serving.port > 0 {
             let server = KubeletHTTPService(
-                serving, view: kubelet.view, runtime: runtime, usage: kubelet.usage, metrics: metrics, clock: clock, logger: makeLogger("kubelet-server"))
+                serving, view: kubelet.view, runtime: runtime, usage: kubelet.usage, metrics: metrics, clock: clock,
+                logger: makeLogger("kubelet-server"))
             modules.append(Module("kubelet-server") { try await server.run() })
         }
         return modules

@@ -122,7 +122,8 @@ extension CloudCoreConfiguration {
         let stream = root["modules"]["cloudStream"]
         return CloudStream(
             isEnabled: stream.bool("enable"), tunnelPort: stream.int("tunnelPort"), streamPort: stream.int("streamPort"),
-            kubeletPort: root["commonConfig"].int("tunnelPort"), authorityFile: stream.text("tlsStreamCAFile"), certificateFile: stream.text("tlsStreamCertFile"),
+            kubeletPort: root["commonConfig"].int("tunnelPort"), authorityFile: stream.text("tlsStreamCAFile"),
+            certificateFile: stream.text("tlsStreamCertFile"),
             privateKeyFile: stream.text("tlsStreamPrivateKeyFile"))
     }
 
