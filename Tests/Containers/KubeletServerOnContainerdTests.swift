@@ -93,6 +93,15 @@ struct KubeletServerOnContainerdTests {
         }
     }
 
+    /// Whether this process, in which the server runs, has the file open.
+    private static func isOpen(_ path: String) -> Bool {
+        (3..<256).contains { descriptor in
+            var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+            let count = readlink("/proc/self/fd/\(descriptor)", &target, Int(PATH_MAX))
+            return count > 0 && String(decoding: target.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) == path
+        }
+    }
+
     @Test func `a log is followed through rotations to its end, line for line`() async throws {
         try await Self.withNode { node in
             let script = "i=0; while [ $i -lt 300 ]; do echo out $i; echo err $i >&2; i=$((i+1)); sleep 0.01; done"
@@ -101,6 +110,7 @@ struct KubeletServerOnContainerdTests {
             let id = try #require(await node.status(pod)["containerStatuses"][0]["containerID"].string).dropFirst("containerd://".count)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
+                    try await node.bed.eventually("the log is being read") { Self.isOpen(path) }
                     for round in 0..<4 {
                         let size = {
                             var information = stat(); return stat(path, &information) == 0 ? information.st_size : 0

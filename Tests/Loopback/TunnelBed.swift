@@ -17,7 +17,7 @@ struct TunnelBed: Sendable {
 
     let api: FakeKubeAPI
     let authority: CertificateAuthority
-    let ports: CloudStream.Ports
+    let ports: CloudTunnels.Ports
     let kubelet: FakeKubelet
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -30,26 +30,26 @@ struct TunnelBed: Sendable {
         }
         await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: "edge-1"))
         let authority = try CertificateAuthority(now: SystemClock().now().wall)
-        var configuration = CloudStream.Configuration()
+        var configuration = CloudTunnels.Configuration()
         (configuration.tunnelHost, configuration.tunnelPort) = ("127.0.0.1", 0)
         (configuration.streamHost, configuration.streamPort) = ("127.0.0.1", 0)
         (configuration.kubeletPort, configuration.servesKubeletPort) = (10399, false)
         let pair = try authority.issue(.cloudServer(names: ["127.0.0.1"]), now: SystemClock().now().wall)
-        let cloud = CloudStream(api: api, configuration: configuration, logger: quiet) {
-            CloudStream.Credentials(
+        let cloud = CloudTunnels(api: api, configuration: configuration, logger: quiet) {
+            CloudTunnels.Credentials(
                 certificate: pair.certificate, privateKey: pair.key.der, nodeAuthority: authority.certificate, clientAuthority: authority.certificate)
         }
         let kubelet = FakeKubelet()
-        let (opened, open) = AsyncStream.makeStream(of: CloudStream.Ports.self)
+        let (opened, open) = AsyncStream.makeStream(of: CloudTunnels.Ports.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await kubelet.run() }
             group.addTask { try await cloud.run { open.yield($0) } }
             var iterator = opened.makeAsyncIterator()
             let bed = TunnelBed(api: api, authority: authority, ports: try #require(await iterator.next()), kubelet: kubelet)
-            var edge = EdgeStream.Configuration()
+            var edge = EdgeTunnel.Configuration()
             edge.kubeletPort = try await kubelet.port
             group.addTask {
-                try await EdgeStream(configuration: edge, logger: quiet) { try await bed.connect(as: "edge-1", certificateOf: "edge-1") }.run()
+                try await EdgeTunnel(configuration: edge, logger: quiet) { try await bed.connect(as: "edge-1", certificateOf: "edge-1") }.run()
             }
             let deadline = SystemClock().now().uptime + .seconds(10)
             while await !cloud.connectedNodes.contains("edge-1") {

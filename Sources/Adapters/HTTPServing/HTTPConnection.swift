@@ -179,13 +179,19 @@ extension Channel {
     ) async throws -> Value {
         let channel = self
         let isLate = Flag()
+        let isDone = Flag()
         let timer = eventLoop.scheduleTask(in: TimeAmount(time)) {
+            // A loop that is behind may have taken the timer up already when the write ends.
+            if isDone.isSet { return }
             isLate.set()
             onLate?()
             channel.close(promise: nil)
         }
         // On the loop, so that the timer cannot strike between a write that succeeded and the task that hears of it.
-        future.whenComplete { _ in timer.cancel() }
+        future.whenComplete { _ in
+            isDone.set()
+            timer.cancel()
+        }
         do {
             return try await future.get()
         } catch {

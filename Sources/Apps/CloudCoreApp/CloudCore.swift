@@ -124,7 +124,7 @@ package struct CloudCore: Sendable {
     /// The tunnels, with the port that stands for kubelets claimed first.
     private func runStreams() async throws {
         let settings = configuration.cloudStream
-        var streams = CloudStream.Configuration()
+        var streams = CloudTunnels.Configuration()
         streams.tunnelPort = usesFreePorts ? 0 : settings.tunnelPort
         streams.streamPort = usesFreePorts ? 0 : settings.streamPort
         streams.servesKubeletPort = !usesFreePorts
@@ -142,19 +142,19 @@ package struct CloudCore: Sendable {
             }
         }
         let store = CertificateAuthorityStore(api: api, configuration: certificateConfiguration, clock: clock, logger: log)
-        let stream = CloudStream(api: api, configuration: streams, clock: clock, logger: log) { [clock, kubernetesCA] in
+        let stream = CloudTunnels(api: api, configuration: streams, clock: clock, logger: log) { [clock, kubernetesCA] in
             let credentials = try await store.prepare()
             var served = credentials.server
             var clients = kubernetesCA.isEmpty ? nil : Array(kubernetesCA.utf8)
             if FileText.exists(settings.certificateFile) {
                 clients = Array(try DurableFile.read(settings.authorityFile).utf8)
-                return CloudStream.Credentials(
+                return CloudTunnels.Credentials(
                     certificate: Array(try DurableFile.read(settings.certificateFile).utf8),
                     privateKey: Redacted(Array(try DurableFile.read(settings.privateKeyFile).utf8)), nodeAuthority: credentials.authority.certificate,
                     clientAuthority: clients)
             }
             served = try credentials.authority.issue(.cloudServer(names: certificateConfiguration.names), now: clock.now().wall)
-            return CloudStream.Credentials(
+            return CloudTunnels.Credentials(
                 certificate: served.certificate, privateKey: served.key.der, nodeAuthority: credentials.authority.certificate,
                 clientAuthority: clients)
         }

@@ -47,7 +47,7 @@ package struct EdgeCore: Sendable {
         let manager = MetaManager(configuration: memory, store: store, uplink: hub, clock: clock, logger: makeLogger("metamanager"))
         relay.set(manager)
 
-        var modules = [Module("metamanager") { try await manager.run() }]
+        var modules = [Module("metamanager") { try await manager.run() }, Module("pages") { try await ProgramPages.keepFew(clock: clock) }]
         if configuration.edgeHub.isEnabled {
             modules.append(
                 Module("certificates") { try await certificates.run { await hub.reconnect("the certificate was renewed") } })
@@ -131,9 +131,9 @@ package struct EdgeCore: Sendable {
         settings.handshakeTime = configuration.edgeStream.handshakeTimeout
         if configuration.edgeStream.writeDeadline > .zero { settings.connection.writeTime = configuration.edgeStream.writeDeadline }
         let address = PeerAddress(host: server.host, port: server.port, path: TunnelHeaders.path)
-        var stream = EdgeStream.Configuration()
+        var stream = EdgeTunnel.Configuration()
         stream.kubeletPort = edged.kubelet.int("readOnlyPort")
-        let edge = EdgeStream(configuration: stream, clock: clock, logger: makeLogger("edgestream")) { [settings] in
+        let edge = EdgeTunnel(configuration: stream, clock: clock, logger: makeLogger("edgestream")) { [settings] in
             let content = try await certificates.current()
             return try await WebSocketClient.connect(
                 to: address, headers: TunnelHeaders.node(edged.nodeName, address: edged.nodeIP), authority: content.authority,

@@ -24,8 +24,6 @@ package enum EdgeCoreProgram {
                 let level = Logger.Level(verbosity: start.verbosity)
                 let form: LineLogHandler.Form = start.logsAsJSON ? .json : .text
                 let stop = ProcessSignals.terminations()
-                let pages = Task { try await ProgramPages.keepFew(clock: SystemClock()) }
-                defer { pages.cancel() }
                 try await EdgeCore(configuration: configuration) { name in
                     Logger(label: name) { LineLogHandler(module: $0, level: level, form: form) }
                 }.run(stop: stop)

@@ -9,7 +9,7 @@ import Trust
 /// The cloud's end of the tunnels: edges connect to one port, the API server asks for logs and commands on another (`spec/01 §9`).
 ///
 ///     API server ──HTTPS 10003──▶ StreamService ──▶ tunnel of the node ◀──WSS 10004── edge
-package struct CloudStream: Sendable {
+package struct CloudTunnels: Sendable {
     /// The certificates of the two ports.
     package struct Credentials: Sendable {
         /// Shown to edges and to the API server; the chain in PEM or DER.

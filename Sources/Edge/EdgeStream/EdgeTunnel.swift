@@ -6,7 +6,7 @@ package import Primitives
 /// The edge's end of the tunnel for logs, commands and metrics: connects to CloudStream, and again whenever the tunnel ends (`spec/01 §9`).
 ///
 ///     wait for certificates ──▶ connect ──▶ serve streams ──(broke, refused, cancelled)──▶ wait 2 s to 30 s ──▶ connect
-package struct EdgeStream: Sendable {
+package struct EdgeTunnel: Sendable {
     package struct Configuration: Sendable {
         /// Where the kubelet of this node serves.
         package var kubeletHost = "127.0.0.1"
