@@ -21,8 +21,13 @@ struct TestCluster: Sendable {
         bridge = "ke2e\(number)"
         podRange = "10.90.\(number)"
         programs = try #require(Self.programFolder, "the programs lie beside the tests, or in KUBEEDGE_PROGRAMS")
-        ports = ["--api-port", "--websocket-port", "--https-port", "--monitor-port", "--stream-port", "--tunnel-port", "--kubelet-port"].map {
-            ($0, PortOwner.anyFreePort())
+        var chosen: Set<UInt16> = []
+        ports = ["--api-port", "--websocket-port", "--https-port", "--monitor-port", "--stream-port", "--tunnel-port", "--kubelet-port"].map { flag in
+            var port = PortOwner.anyFreePort()
+            // cloudcore takes the one above the kubelet's.
+            while chosen.contains(port) || chosen.contains(port + 1) { port = PortOwner.anyFreePort() }
+            chosen.formUnion([port, port + 1])
+            return (flag, port)
         }
     }
 
