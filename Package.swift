@@ -178,6 +178,12 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// Rooms of the edge that are large and not pressed for time are compiled for size.
+let small: Set<String> = [
+    "ContainerRuntime", "DevicePlugins", "EdgeCoreApp", "Edged", "EdgeHub", "KubeletServer", "KubeResources", "MetaManager", "PodCore", "Supervision",
+]
+let smallCode: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
 /// `docs/decisions/06-program-size.md`: symbols that nobody looks up stay out, and relocations are packed.
 let programLinking: [LinkerSetting] = [
     .unsafeFlags(
@@ -254,7 +260,8 @@ for storey in storeys {
             targets.append(
                 .executableTarget(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings, linkerSettings: programLinking))
         } else {
-            targets.append(.target(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings))
+            let ownSettings = small.contains(room.name) ? settings + smallCode : settings
+            targets.append(.target(name: room.name, dependencies: dependencies, path: path, swiftSettings: ownSettings))
         }
         let tests = "Tests/\(room.name)Tests"
         if room.isTested, isWanted(room), exists(tests) {

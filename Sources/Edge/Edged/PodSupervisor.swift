@@ -49,6 +49,7 @@ actor PodSupervisor {
     private let relists: AsyncStream<Void>
     private let askForLists: AsyncStream<Void>.Continuation
     private(set) var lastRelist: Duration?
+    private var pace: RelistPace
     /// Uptime at which the wheel began its last tick.
     private(set) var lastTick: Duration?
     private var sweptAt: Duration?
@@ -63,6 +64,7 @@ actor PodSupervisor {
         statics = StaticPods(context.configuration)
         // One pending signal is enough: whoever hears it takes everything that is ready.
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        pace = RelistPace(interval: context.configuration.relistInterval)
         (relists, askForLists) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -137,6 +139,7 @@ actor PodSupervisor {
     }
 
     private func accept(_ change: PodChange) async {
+        pace.noteNews(clock.now().uptime)
         switch change {
         case .set(let pods):
             for pod in pods { await take(pod) }
@@ -222,7 +225,7 @@ actor PodSupervisor {
         var next = clock.now().uptime
         while true {
             lastTick = clock.now().uptime
-            askForLists.yield()
+            if pace.isDue(clock.now().uptime) { askForLists.yield() }
             await shareOut()
             let now = clock.now().uptime
             await readManifests(now)
@@ -251,7 +254,9 @@ actor PodSupervisor {
 
     private func compare(_ list: RuntimeList) {
         for (uid, entry) in entries where !entry.isBusy {
-            if let seen = entry.fingerprint, seen != list.fingerprints[uid, default: 0] { wake(uid) }
+            guard let seen = entry.fingerprint, seen != list.fingerprints[uid, default: 0] else { continue }
+            pace.noteNews(clock.now().uptime)
+            wake(uid)
         }
         guard hasSeenPods, statics.source.isKnown else { return }
         for uid in list.fingerprints.keys where entries[uid] == nil {
