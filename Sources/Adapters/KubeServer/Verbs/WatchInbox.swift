@@ -14,56 +14,61 @@ final class WatchInbox: Sendable {
 
     private let state = Mutex(State())
 
+    // Nobody is woken under the lock: waking takes a lock of the task, which its cancellation holds when it comes here.
+
     /// Returns once the input has its place, or at once where the inbox is closed.
     func put(_ input: Input) async {
         await withCheckedContinuation { continuation in
-            state.withLock { state in
-                if state.isClosed {
-                    continuation.resume()
-                } else if let taker = state.taker {
+            let (isPut, taker) = state.withLock { state -> (Bool, CheckedContinuation<Input?, Never>?) in
+                if state.isClosed { return (true, nil) }
+                if let taker = state.taker {
                     state.taker = nil
-                    taker.resume(returning: input)
-                    continuation.resume()
-                } else if state.slot == nil {
-                    state.slot = input
-                    continuation.resume()
-                } else {
-                    state.putters.append((input, continuation))
+                    return (true, taker)
                 }
+                if state.slot == nil {
+                    state.slot = input
+                    return (true, nil)
+                }
+                state.putters.append((input, continuation))
+                return (false, nil)
             }
+            taker?.resume(returning: input)
+            if isPut { continuation.resume() }
         }
     }
 
     /// The next input; nil once the inbox is closed. For one taker.
     func next() async -> Input? {
         await withCheckedContinuation { continuation in
-            state.withLock { state in
-                if state.isClosed {
-                    continuation.resume(returning: nil)
-                } else if let input = state.slot {
-                    state.slot = nil
-                    if !state.putters.isEmpty {
-                        let first = state.putters.removeFirst()
-                        state.slot = first.input
-                        first.continuation.resume()
-                    }
-                    continuation.resume(returning: input)
-                } else {
+            let (isAnswered, input, putter) = state.withLock { state -> (Bool, Input?, CheckedContinuation<Void, Never>?) in
+                if state.isClosed { return (true, nil, nil) }
+                guard let input = state.slot else {
                     state.taker = continuation
+                    return (false, nil, nil)
                 }
+                state.slot = nil
+                guard !state.putters.isEmpty else { return (true, input, nil) }
+                let first = state.putters.removeFirst()
+                state.slot = first.input
+                return (true, input, first.continuation)
             }
+            putter?.resume()
+            if isAnswered { continuation.resume(returning: input) }
         }
     }
 
     /// Lets everybody go; from now on nothing is put and nothing is taken.
     func close() {
-        state.withLock { state in
-            state.isClosed = true
-            state.slot = nil
-            state.taker?.resume(returning: nil)
-            state.taker = nil
-            for putter in state.putters { putter.continuation.resume() }
-            state.putters = []
+        let (taker, putters) = state.withLock { state in
+            defer {
+                state.isClosed = true
+                state.slot = nil
+                state.taker = nil
+                state.putters = []
+            }
+            return (state.taker, state.putters)
         }
+        taker?.resume(returning: nil)
+        for putter in putters { putter.continuation.resume() }
     }
 }
