@@ -1,7 +1,8 @@
 import KubeMachinery
-import KubeServer
 import Primitives
 import Testing
+
+@testable import KubeServer
 
 @Suite("Watches")
 struct WatchTests {
@@ -110,6 +111,25 @@ struct WatchTests {
             api.clock.advance(.seconds(60))
             try await api.succeed("POST", Self.maps, ServerFixture.configMap("late"))
             #expect(await lines.next()?["object"]["rows"].elements.first?["cells"].elements.last == "0s")
+        }
+    }
+
+    @Test("a watch that is cancelled while something is put in stops nobody", .timeLimit(.minutes(1)))
+    func cancellation() async {
+        for _ in 0..<5000 {
+            let inbox = WatchInbox()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await withTaskCancellationHandler {
+                        while await inbox.next() != nil {}
+                    } onCancel: {
+                        inbox.close()
+                    }
+                }
+                await inbox.put(.bookmark)
+                group.cancelAll()
+                await inbox.put(.bookmark)
+            }
         }
     }
 }
