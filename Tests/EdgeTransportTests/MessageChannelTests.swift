@@ -5,8 +5,8 @@ import Testing
 
 @Suite("A message channel over TLS", .serialized, .timeLimit(.minutes(1)))
 struct MessageChannelTests {
-    private static let echo: HTTPServer.Handler = { _ in
-        .messageChannel { channel in
+    private static let echo: HTTPServer.Handler = { request in
+        .messageChannel(to: request) { channel in
             do {
                 for try await message in channel.messages() { try await channel.send(message) }
             } catch {}
@@ -31,18 +31,49 @@ struct MessageChannelTests {
         }
     }
 
-    @Test("shows what the server announces, and nothing where it announces nothing")
+    @Test("shows what the peer announces, and nothing where it announces nothing")
     func capabilities() async throws {
         let credentials = try Credentials()
         for (announced, expected) in [([String](), Set<String>()), (["events", "more"], ["events", "more"])] {
-            let handler: HTTPServer.Handler = { _ in
-                .messageChannel(capabilities: announced) { channel in
+            let handler: HTTPServer.Handler = { request in
+                .messageChannel(to: request, capabilities: announced) { channel in
+                    #expect(channel.capabilities == expected)
                     do { for try await _ in channel.messages() {} } catch {}
                 }
             }
             try await withServer({ credentials.tls() }, handler: handler) { address in
-                let channel = try await WebSocketClient.connect(to: address, authority: credentials.authority.certificate)
+                let channel = try await WebSocketClient.connect(
+                    to: address, capabilities: announced, authority: credentials.authority.certificate)
                 #expect(channel.capabilities == expected)
+                await channel.close("done")
+            }
+        }
+    }
+
+    @Test("knows that the peer has read what was sent, and that a peer that does not read has not")
+    func roundTrips() async throws {
+        let credentials = try Credentials()
+        try await withServer({ credentials.tls() }, handler: Self.echo) { address in
+            let channel = try await WebSocketClient.connect(to: address, authority: credentials.authority.certificate)
+            for number in 0..<3 {
+                try await channel.send([UInt8(number)])
+                try await channel.roundTrip(within: .seconds(20))
+            }
+            await channel.close("done")
+            await #expect(code { try await channel.roundTrip(within: .seconds(20)) } == .closed)
+        }
+        let silent: HTTPServer.Handler = { request in
+            .messageChannel(to: request) { _ in try? await untilCancelled() }
+        }
+        try await withServer({ credentials.tls() }, handler: silent) { address in
+            let channel = try await WebSocketClient.connect(to: address, authority: credentials.authority.certificate)
+            await withTaskGroup(of: Void.self) { group in
+                // More than the connection keeps for a reader and the sockets hold.
+                group.addTask { _ = await code { for _ in 0..<40 { try await channel.send([UInt8](repeating: 1, count: 1 << 20)) } } }
+                var outcome: TransportError.Code?
+                // The first pings may still be ahead of the flood.
+                for _ in 0..<1000 where outcome == nil { outcome = await code { try await channel.roundTrip(within: .milliseconds(300)) } }
+                #expect(outcome == .timedOut)
                 await channel.close("done")
             }
         }
@@ -54,8 +85,8 @@ struct MessageChannelTests {
         let count = 2000
         try await withServer(
             { credentials.tls() },
-            handler: { _ in
-                .messageChannel { channel in
+            handler: { request in
+                .messageChannel(to: request) { channel in
                     for number in 0..<count { try? await channel.send(Array("\(number) ".utf8) + [UInt8](repeating: 32, count: 5000)) }
                 }
             }
@@ -79,7 +110,7 @@ struct MessageChannelTests {
             { credentials.tls(credentials.required) },
             handler: { request in
                 seen.yield(request)
-                return .messageChannel { _ in }
+                return .messageChannel(to: request) { _ in }
             }
         ) { address in
             let channel = try await WebSocketClient.connect(
@@ -138,8 +169,8 @@ struct MessageChannelTests {
         let credentials = try Credentials()
         try await withServer(
             { credentials.tls() },
-            handler: { _ in
-                .messageChannel { _ in try? await untilCancelled() }
+            handler: { request in
+                .messageChannel(to: request) { _ in try? await untilCancelled() }
             }
         ) { address in
             var configuration = WebSocketClient.Configuration()

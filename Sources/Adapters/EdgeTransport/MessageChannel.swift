@@ -11,7 +11,13 @@ package protocol MessageChannel: Sendable {
     /// Closes with a reason for the peer. Safe to call more than once.
     func close(_ reason: String) async
 
-    /// What the server announced when it took the connection: the words of its `Kubeedge-Capabilities` header.
+    /// Returns once the peer has read everything that was sent before: a ping goes after it, and its pong has come back.
+    ///
+    /// Go peers answer pings where they read, so this holds for them too. Throws `TransportError`: `timedOut`, or `closed`.
+    func roundTrip(within time: Duration) async throws
+
+    /// What the peer announced in the upgrade, a server in its answer, a client in its request: the words of the header
+    /// `Kubeedge-Capabilities`. Go peers announce nothing and ignore it.
     var capabilities: Set<String> { get }
 }
 
@@ -19,7 +25,7 @@ extension MessageChannel {
     package var capabilities: Set<String> { [] }
 }
 
-/// The header by which a server says what it can do; the words are separated by commas.
+/// The header by which a peer says what it can do; the words are separated by commas.
 enum CapabilityHeader {
     static let name = "Kubeedge-Capabilities"
 

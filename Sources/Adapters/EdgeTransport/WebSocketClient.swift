@@ -22,17 +22,19 @@ package enum WebSocketClient {
     }
 
     /// Connects to an address with request headers; the server must chain to `authority` (PEM or DER) and name the dialled host.
+    /// `capabilities` are announced to it.
     ///
     /// Throws `TransportError`: `unreachable`, `tls`, `timedOut`, or `handshake` with the server's own words where it refused.
     package static func connect(
-        to address: PeerAddress, headers: [(String, String)] = [], authority: [UInt8], identity: ClientIdentity? = nil,
-        configuration: Configuration = .init()
+        to address: PeerAddress, headers: [(String, String)] = [], capabilities: [String] = [], authority: [UInt8],
+        identity: ClientIdentity? = nil, configuration: Configuration = .init()
     ) async throws -> any MessageChannel {
+        let announcement = capabilities.isEmpty ? [] : [(CapabilityHeader.name, capabilities.joined(separator: ", "))]
         let tls = try ClientTLS(address: address, trust: .pinned(authority: authority), identity: identity)
         let attempt = ConnectionAttempt<WebSocketMessageChannel>(address: address)
         return try await attempt.run(within: configuration.handshakeTime) { channel, promise in
             let handler = UpgradeHandler(
-                address: address, headers: headers, configuration: configuration.connection, promise: promise)
+                address: address, headers: headers + announcement, configuration: configuration.connection, promise: promise)
             let encoder = HTTPRequestEncoder()
             let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
             handler.encoders = [encoder]

@@ -25,18 +25,27 @@ struct WebSocketMessageChannel: MessageChannel {
     }
 
     func close(_ reason: String) async { await connection.close(reason: reason) }
+
+    func roundTrip(within time: Duration) async throws {
+        do {
+            try await connection.roundTrip(within: time)
+        } catch let error as HTTPServingError {
+            throw TransportError(error)
+        }
+    }
 }
 
 extension HTTPResponse {
     /// Answers an upgrade request with a message channel; the connection closes when the closure returns.
     ///
-    /// `capabilities` are announced to the client.
+    /// `capabilities` are announced to the client; the channel has those that `request` announces.
     package static func messageChannel(
-        _ configuration: WebSocketConnection.Configuration = .init(), capabilities: [String] = [],
+        _ configuration: WebSocketConnection.Configuration = .init(), to request: HTTPRequest, capabilities: [String] = [],
         _ serve: @escaping @Sendable (any MessageChannel) async -> Void
     ) -> HTTPResponse {
         var headers: HTTPFields = [:]
         if !capabilities.isEmpty { headers[CapabilityHeader.name] = capabilities.joined(separator: ", ") }
-        return .webSocket(configuration, headers: headers) { await serve(WebSocketMessageChannel(connection: $0)) }
+        let announced = CapabilityHeader.read(request.headers[CapabilityHeader.name] ?? "")
+        return .webSocket(configuration, headers: headers) { await serve(WebSocketMessageChannel(connection: $0, capabilities: announced)) }
     }
 }

@@ -69,6 +69,19 @@ package final class WebSocketConnection: Sendable {
         }
     }
 
+    /// Returns once the peer has read everything that was sent before: its pong to a ping has come. Throws `HTTPServingError`:
+    /// `timedOut`, with the connection left open, or `connectionClosed`.
+    package func roundTrip(within time: Duration) async throws {
+        let handler = handler
+        let done = channel.eventLoop.makePromise(of: Void.self)
+        let limit = channel.eventLoop.scheduleTask(in: TimeAmount(time)) {
+            done.fail(HTTPServingError(code: .timedOut, message: "the peer has not answered a ping within \(time)"))
+        }
+        channel.eventLoop.execute { handler.value.beginRoundTrip(done) }
+        defer { limit.cancel() }
+        try await done.futureResult.get()
+    }
+
     /// Closes with a code and a reason, waits for the peer's answer for `closeTime` at most. Safe to call more than once.
     package func close(code: UInt16 = 1000, reason: String = "") async {
         let handler = handler

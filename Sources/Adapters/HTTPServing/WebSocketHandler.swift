@@ -35,6 +35,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var timers: [Scheduled<Void>] = []
     private var liveness: RepeatedTask?
     private var silentLookLimit = Int.max
+    /// Who waits for the pong of a numbered ping; a pong answers all pings before it.
+    private var roundTrips: [(number: UInt64, done: EventLoopPromise<Void>)] = []
+    private var lastRoundTrip: UInt64 = 0
 
     init(side: WebSocketConnection.Side, configuration: WebSocketConnection.Configuration) {
         self.side = side
@@ -58,11 +61,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         liveness?.cancel()
         for timer in timers { timer.cancel() }
+        failRoundTrips()
         self.context = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         inbox.finish(throwing: HTTPServingError(code: .connectionClosed, message: "the connection was lost without a close frame"))
+        failRoundTrips()
         context.fireChannelInactive()
     }
 
@@ -100,7 +105,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
             // A peer that pings without reading gets no pongs instead of our memory.
             guard context.channel.isWritable, !isCloseSent else { return }
             context.writeAndFlush(wrapOutboundOut(control(.pong, frame.unmaskedData)), promise: nil)
-        case .pong: break
+        case .pong: answered(frame)
         case .connectionClose: peerCloses(frame)
         default: fail(.protocolError, .protocolViolation, "unknown frame type")
         }
@@ -143,6 +148,33 @@ final class WebSocketHandler: ChannelDuplexHandler {
             context.writeAndFlush(wrapOutboundOut(control(.ping, ByteBuffer())), promise: nil)
         }
     }
+
+    // MARK: - Round trips
+
+    /// Sends a numbered ping; `done` succeeds when its pong comes and fails with the connection.
+    func beginRoundTrip(_ done: EventLoopPromise<Void>) {
+        guard let context, !isCloseSent else { return done.fail(Self.closed) }
+        lastRoundTrip += 1
+        roundTrips.append((lastRoundTrip, done))
+        var data = context.channel.allocator.buffer(capacity: 8)
+        data.writeInteger(lastRoundTrip)
+        context.writeAndFlush(wrapOutboundOut(control(.ping, data)), promise: nil)
+    }
+
+    private func answered(_ pong: WebSocketFrame) {
+        var data = pong.unmaskedData
+        guard data.readableBytes == 8, let number = data.readInteger(as: UInt64.self), number <= lastRoundTrip else { return }
+        let answered = roundTrips.prefix { $0.number <= number }
+        roundTrips.removeFirst(answered.count)
+        for trip in answered { trip.done.succeed() }
+    }
+
+    private func failRoundTrips() {
+        for trip in roundTrips { trip.done.fail(Self.closed) }
+        roundTrips = []
+    }
+
+    private static var closed: HTTPServingError { HTTPServingError(code: .connectionClosed, message: "the connection is closed") }
 
     // MARK: - The end
 

@@ -133,7 +133,7 @@ package struct CloudHubListener: Sendable {
         settings.writeTime = configuration.writeTime
         settings.pingInterval = .seconds(15)
         settings.readTime = .seconds(45)
-        return .messageChannel(settings, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
+        return .messageChannel(settings, to: request, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
             await serve(channel, node, project, request.remoteAddress)
         }
     }

@@ -122,7 +122,7 @@ package struct CloudTunnels: Sendable {
         settings.messageBytes = 2 << 20
         settings.pingInterval = .seconds(15)
         settings.readTime = .seconds(45)
-        return .messageChannel(settings) { channel in await serve(channel, node: node, address: address, usesCredit: usesCredit) }
+        return .messageChannel(settings, to: request) { channel in await serve(channel, node: node, address: address, usesCredit: usesCredit) }
     }
 
     private func serve(_ channel: any MessageChannel, node: String, address: String, usesCredit: Bool) async {
