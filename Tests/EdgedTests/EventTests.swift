@@ -122,6 +122,20 @@ final class RecordingEvents: EventSink {
         }
     }
 
+    @Test func `a probe that is sent to another host is told and leaves the container alone`() async throws {
+        try await withKubelet { bed in
+            await bed.runtime.addImage("busybox:1")
+            await bed.network.answer(302, body: "<a href=\"http://0.0.0.0/\">Found</a>")
+            let probe: JSONValue = ["httpGet": ["port": 80, "path": "/away"], "periodSeconds": 1, "failureThreshold": 1]
+            await bed.backend.start([makePod("web", container: ["livenessProbe": probe])])
+            try await bed.eventually("it is told") { bed.events.reasons(of: "web").contains("ProbeWarning") }
+            let lines = bed.events.lines(of: "web")
+            let text = "Liveness probe warning: Probe terminated redirects, Response body: <a href=\"http://0.0.0.0/\">Found</a>"
+            #expect(lines.contains("Warning ProbeWarning: \(text)"))
+            #expect(!bed.events.reasons(of: "web").contains("Killing"))
+        }
+    }
+
     @Test func `a sandbox that is lost is told as changed, an adopted one is not`() async throws {
         let bed = try KubeletBed()
         defer { bed.clean() }

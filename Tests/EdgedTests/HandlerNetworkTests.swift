@@ -21,7 +21,7 @@ import Testing
                 // As often as the number says, then /tea.
                 let left = words.dropFirst().first.flatMap(Int.init) ?? 0
                 send(context, .found, ["location": left > 1 ? "/hop/\(left - 1)" : "../tea"])
-            case "away": send(context, .movedPermanently, ["location": "http://example.com/"])
+            case "away": send(context, .movedPermanently, ["location": "http://example.com/", "content-length": "7"], body: 7)
             case "broken": send(context, .ok, ["content-length": "5000"], body: 10, ends: false)
             case "endless": send(context, .ok, ["content-length": "1000000"], body: NIOHandlerNetwork.bodyLimit, ends: false)
             default:
@@ -98,7 +98,7 @@ import Testing
             let tooMany = await failure { _ = try await network.get(request(port, "/hop/11"), timeout: .seconds(5)) }
             #expect(tooMany?.message.hasSuffix("stopped after 10 redirects") == true)
             let away = try await network.get(request(port, "/away"), timeout: .seconds(5))
-            #expect(away.status == 301)
+            #expect(away.status == 301 && away.body.utf8.count == 7)
         }
     }
 

@@ -124,13 +124,13 @@ func withKubelet(_ body: @Sendable @escaping (KubeletBed) async throws -> Void) 
 /// Answers probes and hooks as told.
 actor FakeHandlerNetwork: HandlerNetwork {
     private(set) var requests: [HandlerRequest] = []
-    private var status = 200
+    private var answer = HandlerAnswer(status: 200)
 
-    func answer(_ status: Int) { self.status = status }
+    func answer(_ status: Int, body: String = "") { answer = HandlerAnswer(status: status, body: body) }
 
     func get(_ request: HandlerRequest, timeout: Duration) async throws -> HandlerAnswer {
         requests.append(request)
-        return HandlerAnswer(status: status)
+        return answer
     }
 
     func connect(host: String, port: Int, timeout: Duration) async throws {}

@@ -91,8 +91,9 @@ extension KubeletNotice {
     package static func probeErrored(_ probe: ProbeKind, _ cause: String) -> Self {
         Self(.warning, "Unhealthy", "\(probe.rawValue) probe errored: \(cause)")
     }
-    package static func probeWarning(_ probe: ProbeKind, _ output: String) -> Self {
-        Self(.warning, "ProbeWarning", "\(probe.rawValue) probe warning: \(output)")
+    /// A probe was sent to another host, which counts as healthy.
+    package static func redirected(_ probe: ProbeKind, body: String) -> Self {
+        Self(.warning, "ProbeWarning", "\(probe.rawValue) probe warning: Probe terminated redirects, Response body: \(body.prefix(1024))")
     }
 
     /// Keys of an `envFrom` source that cannot name variables.

@@ -57,6 +57,7 @@ final class AnswerReader: ChannelInboundHandler {
             self.head = HandlerAnswer(status: Int(head.status.code), location: head.headers.first(name: "location"))
         case .body(let bytes):
             length += bytes.readableBytes
+            if let head, head.location != nil { self.head?.body += String(buffer: bytes) }
             if length >= NIOHandlerNetwork.bodyLimit { finish() }
         case .end: finish()
         }

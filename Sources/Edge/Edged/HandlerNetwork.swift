@@ -62,10 +62,13 @@ package struct HandlerAnswer: Sendable, Hashable {
     package var status: Int
     /// Where a redirection leads.
     package var location: String?
+    /// The body of a redirection that was not followed, as far as it was read.
+    package var body = ""
 
-    package init(status: Int, location: String? = nil) {
+    package init(status: Int, location: String? = nil, body: String = "") {
         self.status = status
         self.location = location
+        self.body = body
     }
 }
 

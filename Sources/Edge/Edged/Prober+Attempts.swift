@@ -15,8 +15,9 @@ extension PodWorker {
                 let request = HandlerRequest(
                     usesTLS: scheme == "https", host: host ?? own, port: Int(port), path: path, fields: fields, agent: "kube-probe/1.28")
                 let answer = try await context.handlers.get(request, timeout: timeout)
+                guard (200..<400).contains(answer.status) else { return failed(key, "HTTP probe failed with statuscode: \(answer.status)") }
                 // A redirection to another host was not followed and is good enough.
-                return (200..<400).contains(answer.status) ? .success : failed(key, "HTTP probe failed with statuscode: \(answer.status)")
+                if answer.status >= 300 { recordProbe(.redirected(key.kind, body: answer.body), key) }
             case .tcpSocket(let host, let port):
                 try await context.handlers.connect(host: host ?? own, port: Int(port), timeout: timeout)
             case .grpc(let port, let service):

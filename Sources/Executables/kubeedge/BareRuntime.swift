@@ -10,12 +10,14 @@ import ObjectStore
 import PodCore
 import Primitives
 
-/// The bare runtime calls of one pod after the other, for the benchmarks to compare with.
+/// The bare runtime calls of pods, one after the other or by several clients at once, for the benchmarks to compare with.
 struct BareRuntime: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Time the runtime's own calls.", shouldDisplay: false)
 
     @Option var socket: String
     @Option var count = 20
+    /// How many pods are made at once; with more than one they are removed once all of them run.
+    @Option var clients = 1
 
     func run() async throws {
         let runtime = try CRIRuntime(
@@ -24,15 +26,52 @@ struct BareRuntime: AsyncParsableCommand {
             group.addTask { try await runtime.run() }
             defer { group.cancelAll() }
             _ = try await runtime.version()
-            var seconds: [JSONValue] = []
-            for index in 0..<count { seconds.append(.decimal(try await Self.time(runtime, index))) }
-            return seconds
+            guard clients > 1 else {
+                var seconds: [JSONValue] = []
+                for index in 0..<count { seconds.append(.decimal(try await Self.time(runtime, index))) }
+                return seconds
+            }
+            return try await burst(runtime)
         }
         print(JSONValue.object(["seconds": .array(seconds)]).text())
     }
 
+    /// Makes all pods, so many at once, then removes them.
+    private func burst(_ runtime: CRIRuntime) async throws -> [JSONValue] {
+        let made = try await inTurn(Array(0..<count)) { index in try await Self.make(runtime, index) }
+        _ = try await inTurn(made) { pod in try await Self.remove(runtime, pod) }
+        return made.map { .decimal($0.seconds) }
+    }
+
+    /// What `work` makes of every item, with `clients` at work at a time.
+    private func inTurn<Item: Sendable, Made: Sendable>(
+        _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Made
+    ) async throws -> [Made] {
+        try await withThrowingTaskGroup(of: Made.self) { group in
+            var results: [Made] = []
+            for (index, item) in items.enumerated() {
+                if index >= clients, let result = try await group.next() { results.append(result) }
+                group.addTask { try await work(item) }
+            }
+            for try await result in group { results.append(result) }
+            return results
+        }
+    }
+
+    private struct Pod: Sendable {
+        var sandbox: String
+        var container: String
+        var seconds: String
+    }
+
     /// Makes, starts and removes a pod of one container; returns the seconds until the container runs.
     private static func time(_ runtime: CRIRuntime, _ index: Int) async throws -> String {
+        let pod = try await make(runtime, index)
+        try await remove(runtime, pod)
+        return pod.seconds
+    }
+
+    private static func make(_ runtime: CRIRuntime, _ index: Int) async throws -> Pod {
         var sandbox = SandboxPlan()
         sandbox.podName = "bare-\(index)"
         sandbox.podNamespace = "bench"
@@ -50,11 +89,13 @@ struct BareRuntime: AsyncParsableCommand {
         _ = try await runtime.image(container.image)
         let started = try await runtime.createContainer(container, inSandbox: id, sandbox)
         try await runtime.startContainer(started)
-        let seconds = (clock.now().uptime - begin) / .seconds(1)
-        try await runtime.stopContainer(started, grace: .zero)
-        try await runtime.stopSandbox(id)
-        try await runtime.removeSandbox(id)
-        return "\(seconds)"
+        return Pod(sandbox: id, container: started, seconds: "\((clock.now().uptime - begin) / .seconds(1))")
+    }
+
+    private static func remove(_ runtime: CRIRuntime, _ pod: Pod) async throws {
+        try await runtime.stopContainer(pod.container, grace: .zero)
+        try await runtime.stopSandbox(pod.sandbox)
+        try await runtime.removeSandbox(pod.sandbox)
     }
 }
 
