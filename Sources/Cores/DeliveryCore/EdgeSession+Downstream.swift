@@ -14,31 +14,33 @@ extension EdgeSession {
         }
     }
 
-    /// An answer goes to whoever asked and to nobody else (`spec/01 §4.4`).
+    /// An answer goes to whoever asked and to nobody else (`spec/01 §4.4`); to a query, to everybody who asks for the same object.
     ///
     /// An object that the cloud will record as held here is made durable before anybody sees the answer and before it is acknowledged;
     /// so it is when nobody waits for it any more, for a Go cloud would wait for the acknowledgement.
     private mutating func answered(_ message: EdgeMessage, parent: String, now: Moment) -> [EdgeSessionDirective] {
-        let request = requests.removeValue(forKey: parent)
+        let waiters = takeWaiters(parent: parent, message)
         if message.deliveryClass == .acknowledged, case .object = message.answer {
-            return apply(message, waiter: request == nil ? nil : parent, now: now)
+            return apply(message, waiters: waiters, now: now)
         }
-        guard let request else { return [.note(.lateAnswer(resource: message.route.resource))] }
-        if request.message.wantsAcknowledgedAnswer { acknowledge(message, now: now) }
-        return [.resume(id: parent, .success(message))]
+        guard !waiters.isEmpty else { return [.note(.lateAnswer(resource: message.route.resource))] }
+        if waiters.contains(where: { $0.message.wantsAcknowledgedAnswer }) { acknowledge(message, now: now) }
+        return waiters.map { .resume(id: $0.message.header.id, .success(message)) }
     }
 
-    private mutating func apply(_ message: EdgeMessage, waiter: String? = nil, now: Moment) -> [EdgeSessionDirective] {
+    private mutating func apply(_ message: EdgeMessage, waiters asking: [OpenRequest] = [], now: Moment) -> [EdgeSessionDirective] {
         let id = message.header.id
+        let waiters = (asking + takeWaiters(change: message)).map(\.message.header.id)
         if applied.contains(id) {
             acknowledge(message, now: now)
-            return waiter.map { [.resume(id: $0, .success(message))] } ?? []
+            return waiters.map { .resume(id: $0, .success(message)) }
         }
         if applying[id] != nil {
             applying[id]?.epoch = epoch
-            return waiter.map { [.resume(id: $0, .success(message))] } ?? []
+            applying[id]?.waiters += waiters
+            return []
         }
-        applying[id] = Pending(message: message, epoch: epoch, waiter: waiter)
+        applying[id] = Pending(message: message, epoch: epoch, waiters: waiters)
         var update = message
         if message.route.operation == EdgeOperation.response {
             update.route.operation = EdgeOperation.update
@@ -51,11 +53,11 @@ extension EdgeSession {
     package mutating func applyFinished(id: String, failure: String? = nil, now: Moment) -> [EdgeSessionDirective] {
         guard let pending = applying.removeValue(forKey: id) else { return [] }
         let message = pending.message
-        let answer: [EdgeSessionDirective] = pending.waiter.map { [.resume(id: $0, .success(message))] } ?? []
+        let answers: [EdgeSessionDirective] = pending.waiters.map { .resume(id: $0, .success(message)) }
         guard let failure else {
             applied.insert(id)
             if pending.epoch == epoch, isOnline { acknowledge(message, now: now) }
-            return answer
+            return answers
         }
         if pending.epoch == epoch, isOnline {
             acknowledgements.append(
@@ -63,7 +65,7 @@ extension EdgeSession {
                     source: EdgeSource.metaManager, group: EdgeGroup.resource, operation: EdgeOperation.error,
                     resource: message.route.resource, content: .string(failure), now: now.wall))
         }
-        return answer + [.note(.applyFailed(resource: message.route.resource, failure))]
+        return answers + [.note(.applyFailed(resource: message.route.resource, failure))]
     }
 
     private mutating func acknowledge(_ message: EdgeMessage, now: Moment) {

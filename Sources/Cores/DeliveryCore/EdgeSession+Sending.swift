@@ -8,12 +8,13 @@ extension EdgeSession {
         let id = message.header.id
         guard isOnline, requests.count < configuration.requestLimit else { return [.resume(id: id, .failure(.notConnected))] }
         precondition(requests[id] == nil, "the request \(id) is open already")
-        requests[id] = OpenRequest(message: message, deadline: now.uptime + timeout)
-        enqueue(.request(id), message)
+        let isAskedAlready = message.isSharedQuery && openQueries(for: message.route.resource).isEmpty == false
+        requests[id] = OpenRequest(message: message, deadline: now.uptime + timeout, order: takeOrder(), rides: isAskedAlready)
+        if !isAskedAlready { enqueue(.request(id), message) }
         return []
     }
 
-    private mutating func enqueue(_ entry: Outgoing, _ message: EdgeMessage) {
+    mutating func enqueue(_ entry: Outgoing, _ message: EdgeMessage) {
         if message.resource.path?.type == EdgeType.event { background.append(entry) } else { outgoing.append(entry) }
     }
 
@@ -22,9 +23,11 @@ extension EdgeSession {
 
     /// Whoever asked does not wait any more.
     package mutating func abandon(_ id: String) {
-        guard requests.removeValue(forKey: id) != nil else { return }
+        guard let request = requests.removeValue(forKey: id) else { return }
         outgoing.removeAll { $0 == .request(id) }
         background.removeAll { $0 == .request(id) }
+        // The answer to what was sent serves those that ride on it; what was not sent has to be asked by the next.
+        if !request.isSent { askAgain(request.message) }
     }
 
     /// Takes a report. One that waits for the same operation on the same resource is replaced; those of group `user` all count.

@@ -44,6 +44,7 @@ package struct EdgeSession: Sendable {
     var keepaliveAt: Duration = .zero
 
     var requests: [String: OpenRequest] = [:]
+    var requestCount: UInt64 = 0
     var posts: [PostKey: EdgeMessage] = [:]
     var postCount: UInt64 = 0
     /// Requests and reports that wait to be sent, in order.
@@ -99,6 +100,10 @@ package enum EdgeSessionNote: Sendable, Hashable {
 struct OpenRequest: Sendable {
     var message: EdgeMessage
     var deadline: Duration
+    /// The place in the order of asking.
+    var order: UInt64
+    /// Whether it waits for the answer to another request for the same object.
+    var rides = false
     var isSent = false
 }
 
@@ -121,8 +126,8 @@ struct Pending: Sendable {
     var message: EdgeMessage
     /// The connection over which it came last: over another one the acknowledgement would be unknown.
     var epoch: UInt64
-    /// The request that it answers.
-    var waiter: String?
+    /// The requests that it answers.
+    var waiters: [String] = []
 }
 
 extension EdgeSession {
@@ -201,10 +206,12 @@ extension EdgeSession {
     package mutating func timerFired(now: Moment) -> [EdgeSessionDirective] {
         var directives: [EdgeSessionDirective] = []
         for (id, _) in requests.filter({ $0.value.deadline <= now.uptime }).sorted(by: { $0.key < $1.key }) {
-            requests[id] = nil
+            let request = requests.removeValue(forKey: id)
             outgoing.removeAll { $0 == .request(id) }
             background.removeAll { $0 == .request(id) }
             directives.append(.resume(id: id, .failure(.timedOut)))
+            // Those that ride on it still have time: the answer is asked for once more.
+            if let request, !request.rides { askAgain(request.message) }
         }
         if case .offline(let retryAt) = phase, retryAt <= now.uptime { directives += connect() }
         return directives
@@ -213,7 +220,7 @@ extension EdgeSession {
     /// What waits here: for tests and metrics.
     package var backlog: (requests: Int, posts: Int, acknowledgements: Int, applying: Int) {
         (
-            requests.count + applying.values.count { $0.waiter != nil }, posts.count, acknowledgements.count, applying.count
+            requests.count + applying.values.reduce(0) { $0 + $1.waiters.count }, posts.count, acknowledgements.count, applying.count
         )
     }
 }
