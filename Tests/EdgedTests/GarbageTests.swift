@@ -5,6 +5,7 @@ import KubeMachinery
 import Logging
 import PodCore
 import Primitives
+import Supervision
 import Testing
 
 @testable import Edged

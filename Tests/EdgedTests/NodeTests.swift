@@ -70,4 +70,29 @@ import Testing
             try await bed.eventually("it is registered") { await bed.backend.currentLease != nil }
         }
     }
+
+    @Test func `a node that the cluster has given up while it was away says at once that it is ready, though nothing has changed here`() async throws
+    {
+        try await withKubelet { bed in
+            await bed.backend.start()
+            try await bed.eventually("it is leased") { await bed.backend.currentLease != nil }
+            await bed.pass(.seconds(30))
+            await bed.backend.fail("updateLease", .serviceUnavailable("the cloud is away"))
+            await bed.pass(.seconds(60))
+            var node = try #require(await bed.backend.currentNode)
+            node.json["status"]["conditions"] = .array(
+                node.status["conditions"].elements.map { condition in
+                    var condition = condition
+                    condition["status"] = "Unknown"
+                    return condition
+                })
+            await bed.backend.setNode(node)
+            await bed.backend.fail("updateLease", nil)
+            try await bed.eventually("it is ready", within: .seconds(15)) {
+                await bed.backend.currentNode?.status["conditions"].elements.allSatisfy { $0["status"] != "Unknown" } ?? false
+            }
+            let ready = await bed.backend.currentNode?.status["conditions"].elements.first { $0["type"] == "Ready" }
+            #expect(ready?["status"] == "True")
+        }
+    }
 }

@@ -3,6 +3,7 @@ import Glibc
 import KubeMachinery
 import PodCore
 import Primitives
+import Supervision
 import Testing
 
 @testable import Edged

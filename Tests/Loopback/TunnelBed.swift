@@ -17,6 +17,8 @@ struct TunnelBed: Sendable {
 
     let api: FakeKubeAPI
     let authority: CertificateAuthority
+    /// The API server's authority.
+    let cluster: CertificateAuthority
     let ports: CloudTunnels.Ports
     let kubelet: FakeKubelet
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -34,10 +36,15 @@ struct TunnelBed: Sendable {
         (configuration.tunnelHost, configuration.tunnelPort) = ("127.0.0.1", 0)
         (configuration.streamHost, configuration.streamPort) = ("127.0.0.1", 0)
         (configuration.kubeletPort, configuration.servesKubeletPort) = (10399, false)
-        let pair = try authority.issue(.cloudServer(names: ["127.0.0.1"]), now: SystemClock().now().wall)
+        // Edges and the API server see different certificates, of authorities that do not know each other.
+        let cluster = try CertificateAuthority(now: SystemClock().now().wall)
+        let identities = try [authority, cluster].map { issuer in
+            let pair = try issuer.issue(.cloudServer(names: ["127.0.0.1"]), now: SystemClock().now().wall)
+            return CloudTunnels.ServerIdentity(certificate: pair.certificate, privateKey: pair.key.der)
+        }
         let cloud = CloudTunnels(api: api, configuration: configuration, logger: quiet) {
             CloudTunnels.Credentials(
-                certificate: pair.certificate, privateKey: pair.key.der, nodeAuthority: authority.certificate, clientAuthority: authority.certificate)
+                tunnel: identities[0], stream: identities[1], nodeAuthority: authority.certificate, clientAuthority: cluster.certificate)
         }
         let kubelet = FakeKubelet()
         let (opened, open) = AsyncStream.makeStream(of: CloudTunnels.Ports.self)
@@ -45,7 +52,7 @@ struct TunnelBed: Sendable {
             group.addTask { try await kubelet.run() }
             group.addTask { try await cloud.run { open.yield($0) } }
             var iterator = opened.makeAsyncIterator()
-            let bed = TunnelBed(api: api, authority: authority, ports: try #require(await iterator.next()), kubelet: kubelet)
+            let bed = TunnelBed(api: api, authority: authority, cluster: cluster, ports: try #require(await iterator.next()), kubelet: kubelet)
             var edge = EdgeTunnel.Configuration()
             edge.kubeletPort = try await kubelet.port
             group.addTask {
@@ -68,19 +75,19 @@ struct TunnelBed: Sendable {
             authority: authority.certificate, identity: try identity(.node(subject, lifetime: .seconds(3600))))
     }
 
-    private func identity(_ profile: LeafProfile) throws -> ClientIdentity {
-        let pair = try authority.issue(profile, now: SystemClock().now().wall)
+    private func identity(_ profile: LeafProfile, of issuer: CertificateAuthority? = nil) throws -> ClientIdentity {
+        let pair = try (issuer ?? authority).issue(profile, now: SystemClock().now().wall)
         return ClientIdentity(certificate: pair.certificate, privateKey: pair.key.der)
     }
 
     private var serverIdentity: ClientIdentity {
-        get throws { try identity(LeafProfile(commonName: "kube-apiserver", usages: [.client], lifetime: .seconds(3600))) }
+        get throws { try identity(LeafProfile(commonName: "kube-apiserver", usages: [.client], lifetime: .seconds(3600)), of: cluster) }
     }
 
     /// Asks as the API server does.
     func get(_ path: String, headers: HTTPFields = [:]) async throws -> HTTPSExchange.Answer {
         var exchange = HTTPSExchange(
-            to: PeerAddress(host: "127.0.0.1", port: ports.stream).at(path), trust: .pinned(authority: authority.certificate),
+            to: PeerAddress(host: "127.0.0.1", port: ports.stream).at(path), trust: .pinned(authority: cluster.certificate),
             identity: try serverIdentity)
         exchange.headers = headers
         exchange.answerBytes = 8 << 20
@@ -91,7 +98,7 @@ struct TunnelBed: Sendable {
     func upgrade(_ target: String) async throws -> DuplexByteStream {
         let exchange = try HTTPUpgradeExchange(
             "POST", PeerAddress(host: "127.0.0.1", port: ports.stream, path: target),
-            headers: ["Connection": "Upgrade", "Upgrade": "SPDY/3.1", "Content-Length": "0"], trust: .pinned(authority: authority.certificate),
+            headers: ["Connection": "Upgrade", "Upgrade": "SPDY/3.1", "Content-Length": "0"], trust: .pinned(authority: cluster.certificate),
             identity: try serverIdentity)
         let answer = try await exchange.perform()
         try #require(answer.status == 101)

@@ -129,7 +129,7 @@ extension LineWorld {
         guard isEdgeUp else { return }
         var request = EdgeMessage.query(EdgeType.configMap, namespace: "default", name: "c\(Int.random(in: 0...2, using: &generator))")
         request.header.id = freshID()
-        openRequests.insert(request.header.id)
+        openRequests[request.header.id] = request.route.resource
         perform(edge.request(request, timeout: .seconds(10), now: now))
         if chance(0.3) {
             var report = EdgeMessage.request(
@@ -142,11 +142,15 @@ extension LineWorld {
     }
 
     private mutating func resumed(_ id: String, _ result: Result<EdgeMessage, UplinkError>) {
-        guard openRequests.remove(id) != nil else { return violate("the request \(id) was answered twice") }
+        guard let resource = openRequests.removeValue(forKey: id) else { return violate("the request \(id) was answered twice") }
         switch result {
         case .success(let answer):
             answeredRequests += 1
-            if answer.header.parentID != id { violate("the request \(id) got the answer to \(answer.header.parentID ?? "none")") }
+            // Queries for one object share what comes: an answer to one of them, or a change that brings it.
+            let isChange = [EdgeOperation.insert, EdgeOperation.update].contains(answer.route.operation)
+            if answer.route.resource != resource || (answer.header.parentID == nil && !isChange) {
+                violate("the request \(id) for \(resource) got \(answer.route.operation) of \(answer.route.resource)")
+            }
         case .failure: failedRequests += 1
         }
     }

@@ -68,7 +68,7 @@ struct LineWorld {
     var durable: [String: ModelObject] = [:]
     var lanes = LineWorld.newLanes()
     var applyFailureRate = 0.0
-    var openRequests: Set<String> = []
+    var openRequests: [String: String] = [:]
     var answeredRequests = 0
     var failedRequests = 0
 

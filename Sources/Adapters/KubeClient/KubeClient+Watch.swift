@@ -6,7 +6,9 @@ extension KubeClient {
     package func watch(_ resource: GroupVersionResource, _ query: ListQuery, resourceVersion: String) async throws
         -> AsyncThrowingStream<WatchEvent, any Error>
     {
-        let request = KubeRequest.watch(resource, query, resourceVersion: resourceVersion, timeout: .seconds(Int.random(in: 300..<600)))
+        // The server ends the watch before its silence would look like a dead connection: it sends no bookmarks for kinds that never change.
+        let time = limits.silence * Double.random(in: 0.6..<0.8)
+        let request = KubeRequest.watch(resource, query, resourceVersion: resourceVersion, timeout: .seconds(max(1, time.components.seconds)))
         let answer: HTTPClientResponse
         do {
             answer = try await watches.execute(prepared(request), deadline: .distantFuture)

@@ -16,7 +16,7 @@ package final class KubeClient: KubeAPI {
         /// A whole call, its body included.
         package var call: Duration = .seconds(30)
         package var connect: Duration = .seconds(10)
-        /// A watch that is silent for so long is taken as dead: bookmarks come about every minute.
+        /// A watch that is silent for so long is taken as dead; one that lives is ended by the server before, and begun again.
         package var silence: Duration = .seconds(150)
         /// Bytes of an answer.
         package var body = 64 << 20

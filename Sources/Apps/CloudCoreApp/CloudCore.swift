@@ -22,10 +22,10 @@ package struct CloudCore: Sendable {
     let configuration: CloudCoreConfiguration
     /// Every listener takes a free port, for several instances on one machine.
     package var usesFreePorts = false
-    private let api: any KubeAPI
-    private let kubernetesCA: String
-    private let clock: any MomentSource
-    private let logger: @Sendable (String) -> Logger
+    let api: any KubeAPI
+    let kubernetesCA: String
+    let clock: any MomentSource
+    let logger: @Sendable (String) -> Logger
     private let opened: @Sendable (CloudHubListener.Ports) -> Void
 
     /// `kubernetesCA` is what nodes get that ask for the CA of the API, PEM; `logger` makes the logger of a module; `opened` is told the ports
@@ -117,51 +117,21 @@ package struct CloudCore: Sendable {
                     try await prepared.pass()
                     try await runStreams()
                 })
+            if configuration.redirectsKubeletPorts, !usesFreePorts {
+                var ports = KubeletPortRedirector.Configuration()
+                ports.streamPort = configuration.cloudStream.streamPort
+                let redirector = KubeletPortRedirector(api: api, configuration: ports, clock: clock, logger: logger("iptables"))
+                modules.append(
+                    Module("iptables") {
+                        try await prepared.pass()
+                        try await redirector.run()
+                    })
+            }
         }
         return modules
     }
 
-    /// The tunnels, with the port that stands for kubelets claimed first.
-    private func runStreams() async throws {
-        let settings = configuration.cloudStream
-        var streams = CloudTunnels.Configuration()
-        streams.tunnelPort = usesFreePorts ? 0 : settings.tunnelPort
-        streams.streamPort = usesFreePorts ? 0 : settings.streamPort
-        streams.servesKubeletPort = !usesFreePorts
-        let address = configuration.cloudHub.advertiseAddresses.first ?? "127.0.0.1"
-        let log = logger("cloudstream")
-        var backoff = Backoff(initial: .milliseconds(250), limit: .seconds(15), jitter: 0.2)
-        while true {
-            do {
-                streams.kubeletPort = try await TunnelPortRecord.claim(address, above: settings.kubeletPort, api: api)
-                break
-            } catch let status as KubeStatus {
-                let delay = backoff.next()
-                log.warning("the port for logs and commands is not claimed", metadata: ["error": "\(status)", "retry": "\(delay)"])
-                try await clock.wait(until: clock.now().uptime + delay)
-            }
-        }
-        let store = CertificateAuthorityStore(api: api, configuration: certificateConfiguration, clock: clock, logger: log)
-        let stream = CloudTunnels(api: api, configuration: streams, clock: clock, logger: log) { [clock, kubernetesCA] in
-            let credentials = try await store.prepare()
-            var served = credentials.server
-            var clients = kubernetesCA.isEmpty ? nil : Array(kubernetesCA.utf8)
-            if FileText.exists(settings.certificateFile) {
-                clients = Array(try DurableFile.read(settings.authorityFile).utf8)
-                return CloudTunnels.Credentials(
-                    certificate: Array(try DurableFile.read(settings.certificateFile).utf8),
-                    privateKey: Redacted(Array(try DurableFile.read(settings.privateKeyFile).utf8)), nodeAuthority: credentials.authority.certificate,
-                    clientAuthority: clients)
-            }
-            served = try credentials.authority.issue(.cloudServer(names: certificateConfiguration.names), now: clock.now().wall)
-            return CloudTunnels.Credentials(
-                certificate: served.certificate, privateKey: served.key.der, nodeAuthority: credentials.authority.certificate,
-                clientAuthority: clients)
-        }
-        try await stream.run()
-    }
-
-    private var certificateConfiguration: CertificateAuthorityStore.Configuration {
+    var certificateConfiguration: CertificateAuthorityStore.Configuration {
         let settings = configuration.cloudHub
         var certificates = CertificateAuthorityStore.Configuration()
         certificates.authorityFile = settings.authorityFile

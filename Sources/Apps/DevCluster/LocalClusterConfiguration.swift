@@ -60,6 +60,8 @@ extension LocalClusterConfiguration {
                     "websocket": ["enable": true, "address": "127.0.0.1", "port": .integer(Int64(webSocketPort))],
                     "https": ["enable": true, "address": "127.0.0.1", "port": .integer(Int64(httpsPort))],
                 ],
+                // cloudcore serves the kubelets' port itself, and the machine's rules are left alone.
+                "iptablesManager": ["enable": false],
                 "cloudStream": [
                     "enable": true, "streamPort": .integer(Int64(streamPort)), "tunnelPort": .integer(Int64(tunnelPort)),
                     "tlsStreamCAFile": .string("\(cloudDirectory)/streamCA.crt"), "tlsStreamCertFile": .string("\(cloudDirectory)/stream.crt"),

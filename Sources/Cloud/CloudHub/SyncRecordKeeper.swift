@@ -19,6 +19,10 @@ struct SyncRecordKeeper: Sendable {
                 try await remove(key)
                 return (.done(version: 0), nil)
             }
+        } catch let status as KubeStatus where status.isNamespaceTerminating {
+            // The record would go with the namespace; so will the object.
+            if case .write(_, let version) = command { return (.done(version: version), nil) }
+            return (.done(version: 0), nil)
         } catch {
             return (.failed, error as? KubeStatus ?? .internalError("\(error)"))
         }

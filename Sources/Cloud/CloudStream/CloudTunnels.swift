@@ -10,19 +10,31 @@ import Trust
 ///
 ///     API server ──HTTPS 10003──▶ StreamService ──▶ tunnel of the node ◀──WSS 10004── edge
 package struct CloudTunnels: Sendable {
-    /// The certificates of the two ports.
-    package struct Credentials: Sendable {
-        /// Shown to edges and to the API server; the chain in PEM or DER.
+    /// A certificate and its key, PEM or DER; the certificate may be a chain.
+    package struct ServerIdentity: Sendable {
         package var certificate: [UInt8]
         package var privateKey: Redacted<[UInt8]>
-        /// Who issues the certificates of edges.
-        package var nodeAuthority: [UInt8]
-        /// Who issues the API server's client certificate; nil asks for none.
-        package var clientAuthority: [UInt8]?
 
-        package init(certificate: [UInt8], privateKey: Redacted<[UInt8]>, nodeAuthority: [UInt8], clientAuthority: [UInt8]?) {
+        package init(certificate: [UInt8], privateKey: Redacted<[UInt8]>) {
             self.certificate = certificate
             self.privateKey = privateKey
+        }
+    }
+
+    /// Who the two ports are, and whom they believe.
+    package struct Credentials: Sendable {
+        /// Shown to edges, who trust the authority that issued their own certificates.
+        package var tunnel: ServerIdentity
+        /// Shown to the API server.
+        package var stream: ServerIdentity
+        /// Who issues the certificates of edges.
+        package var nodeAuthority: [UInt8]
+        /// Who issues the API server's client certificate, PEM; nil asks for none.
+        package var clientAuthority: [UInt8]?
+
+        package init(tunnel: ServerIdentity, stream: ServerIdentity, nodeAuthority: [UInt8], clientAuthority: [UInt8]?) {
+            self.tunnel = tunnel
+            self.stream = stream
             self.nodeAuthority = nodeAuthority
             self.clientAuthority = clientAuthority
         }
@@ -72,16 +84,15 @@ package struct CloudTunnels: Sendable {
     package func run(ready: @escaping @Sendable (Ports) async -> Void = { _ in }) async throws {
         let credentials = try await credentials()
         let service = StreamService(registry: registry, api: api, clock: clock, logger: logger)
-        let tunnels = server(configuration.tunnelHost, configuration.tunnelPort, credentials, .required(authorities: credentials.nodeAuthority)) {
-            await accept($0)
-        }
+        let nodes = HTTPServerTLS.ClientCertificates.required(authorities: credentials.nodeAuthority)
+        let tunnels = server(configuration.tunnelHost, configuration.tunnelPort, credentials.tunnel, nodes) { await accept($0) }
         let clients = credentials.clientAuthority.map { HTTPServerTLS.ClientCertificates.required(authorities: $0) } ?? .none
-        let streams = server(configuration.streamHost, configuration.streamPort, credentials, clients) { await service.answer($0) }
+        let streams = server(configuration.streamHost, configuration.streamPort, credentials.stream, clients) { await service.answer($0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await tunnels.run() }
             group.addTask { try await streams.run() }
             if configuration.servesKubeletPort, configuration.kubeletPort != configuration.streamPort {
-                let direct = server(configuration.streamHost, configuration.kubeletPort, credentials, clients) { await service.answer($0) }
+                let direct = server(configuration.streamHost, configuration.kubeletPort, credentials.stream, clients) { await service.answer($0) }
                 group.addTask { [logger, configuration] in
                     do { try await direct.run() } catch let error as HTTPServingError {
                         logger.warning(
@@ -96,9 +107,9 @@ package struct CloudTunnels: Sendable {
     }
 
     private func server(
-        _ host: String, _ port: Int, _ credentials: Credentials, _ clients: HTTPServerTLS.ClientCertificates, handler: @escaping HTTPServer.Handler
+        _ host: String, _ port: Int, _ identity: ServerIdentity, _ clients: HTTPServerTLS.ClientCertificates, handler: @escaping HTTPServer.Handler
     ) -> HTTPServer {
-        let tls = HTTPServerTLS(certificateChain: credentials.certificate, privateKey: credentials.privateKey, clientCertificates: clients)
+        let tls = HTTPServerTLS(certificateChain: identity.certificate, privateKey: identity.privateKey, clientCertificates: clients)
         return HTTPServer(HTTPServerConfiguration(host: host, port: port, tls: { tls }), logger: logger, handler: handler)
     }
 

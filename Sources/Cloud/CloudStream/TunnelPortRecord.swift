@@ -62,6 +62,9 @@ package struct TunnelPortRecord: Sendable, Hashable {
         throw lastConflict ?? KubeStatus.internalError("ConfigMap kubeedge/tunnelport is changed all the time")
     }
 
+    /// The cluster's record; nil before the first claim. Throws `KubeStatus`.
+    static func read(_ api: any KubeAPI) async throws -> TunnelPortRecord? { try await find(api).map { TunnelPortRecord($0) } }
+
     private static func find(_ api: any KubeAPI) async throws -> KubeObject? {
         do { return try await api.get(Resources.configMaps, key) } catch let status as KubeStatus where status.isNotFound { return nil }
     }

@@ -34,7 +34,13 @@ extension EdgeController {
         lines[metadataKey: "operation"] = "\(message.route.operation)"
         lines[metadataKey: "object"] = "\(message.route.resource)"
         lines[metadataKey: "error"] = "\(status)"
-        if status.reason == "Forbidden" {
+        if status.isForbidden, message.resource.path?.type == EdgeType.event, !status.isNamespaceTerminating {
+            // One word for all of them: every event of every node is refused alike.
+            let now = clock.now().uptime
+            if let told = eventRefusalToldAt, now - told < .seconds(600) { return }
+            eventRefusalToldAt = now
+            lines.warning("events of nodes are refused: cloudcore's ClusterRole needs create and patch of events")
+        } else if status.isForbidden, !status.isNamespaceTerminating {
             lines.warning("request of a node refused")
         } else if status.isRetryable {
             lines.warning("request of a node failed")

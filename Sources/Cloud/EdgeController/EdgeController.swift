@@ -25,6 +25,8 @@ package actor EdgeController: NodeUplink {
     let configuration: Configuration
     let clock: any MomentSource
     let logger: Logger
+    /// When it was last said that the cluster does not take events of nodes.
+    var eventRefusalToldAt: Duration?
     /// The live copies that this controller keeps; others may read them too.
     package nonisolated let informers: [GroupVersionResource: Informer]
 

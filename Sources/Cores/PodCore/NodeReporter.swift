@@ -18,6 +18,8 @@ package struct NodeReporter: Sendable {
     package static let computeInterval = Duration.seconds(10)
     /// How often an unchanged one is sent.
     package static let reportInterval = Duration.seconds(300)
+    /// How long after a late renewal the cluster may still act on the gap before it.
+    private static let judgementTime = Duration.seconds(15)
     private static let attachment = "volumes.kubernetes.io/controller-managed-attach-detach"
 
     package let registration: Registration
@@ -25,6 +27,8 @@ package struct NodeReporter: Sendable {
     package private(set) var node: KubeObject?
     private var reportedAt: Duration?
     private var reportedBootID: String?
+    private var leasedAt: Duration?
+    private var isDoubtedUntil: Duration?
 
     package init(registration: Registration = Registration()) { self.registration = registration }
 
@@ -56,6 +60,17 @@ package struct NodeReporter: Sendable {
 
     /// The cluster answered with the node as it is now.
     package mutating func received(_ node: KubeObject) { self.node = node }
+
+    /// The lease was renewed. After a gap the cluster may have judged the node by itself, and may still do so for a while.
+    ///
+    /// `duration` is that of the lease: a cluster waits about as long before it calls a node unreachable (`spec/05 §5.4`).
+    package mutating func leased(duration: Duration, now: Moment) {
+        if let leasedAt, now.uptime - leasedAt > duration * 0.5 { isDoubtedUntil = now.uptime + Self.judgementTime }
+        leasedAt = now.uptime
+    }
+
+    /// Whether the cluster's node has to be read: it may not be as it was last seen.
+    package func isDoubted(now: Moment) -> Bool { isDoubtedUntil.map { now.uptime < $0 } ?? false }
 
     /// The cluster does not have the node (any more): it has to be registered again.
     package mutating func lost() {

@@ -13,6 +13,7 @@ actor LeaseKeeper {
     private let clock: any MomentSource
     private let logger: Logger
     private var lease: KubeObject?
+    private let connected = Signal()
 
     init(_ configuration: EdgedConfiguration, backend: any KubeletBackend, clock: any MomentSource, logger: Logger) {
         name = configuration.nodeName
@@ -22,8 +23,19 @@ actor LeaseKeeper {
         self.logger = logger
     }
 
-    /// Renews the lease every quarter of its duration.
+    /// Renews the lease every quarter of its duration, and as soon as the cloud is there again.
     func run(_ node: NodeKeeper) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // The first element is how things stand.
+            group.addTask { [backend, connected] in
+                for await isConnected in await backend.connectivity().dropFirst() where isConnected { connected.set() }
+            }
+            defer { group.cancelAll() }
+            try await keepRenewing(node)
+        }
+    }
+
+    private func keepRenewing(_ node: NodeKeeper) async throws {
         var retry = Backoff(initial: .milliseconds(100), limit: .seconds(7))
         while true {
             guard let uid = await node.uid else {
@@ -33,16 +45,22 @@ actor LeaseKeeper {
             do {
                 try await renew(owner: uid)
                 retry.reset()
-                try await clock.wait(until: clock.now().uptime + duration * 0.25 * Double.random(in: 1...1.04))
+                await node.leased(duration: duration)
+                try await pause(duration * 0.25 * Double.random(in: 1...1.04))
             } catch let error as CancellationError {
                 throw error
             } catch {
                 logger.debug("lease not renewed", metadata: ["error": "\(error)"])
                 if (error as? KubeStatus)?.isNotFound == true { await node.suspectLoss() }
                 lease = nil
-                try await clock.wait(until: clock.now().uptime + retry.next())
+                try await pause(retry.next())
             }
         }
+    }
+
+    private func pause(_ time: Duration) async throws {
+        await connected.wait(until: clock.now().uptime + time, clock: clock)
+        try Task.checkCancellation()
     }
 
     private func renew(owner uid: String) async throws {

@@ -1,6 +1,7 @@
 import Glibc
 import PodCore
 import Primitives
+import Supervision
 
 /// Mounts a share of an NFS server (`spec/05 §19.13`).
 ///

@@ -23,6 +23,7 @@ actor NodeKeeper {
     private var runtimeSeenAt: Duration?
     private var isLossSuspected = false
     private var hasBeenReady = false
+    private let wake = Signal()
     /// The age of the runtime's lists as `PodSupervisor` tells it.
     private let relistAge: @Sendable () async -> Duration?
 
@@ -56,6 +57,12 @@ actor NodeKeeper {
     /// Something that belongs to the node is gone: the next round looks whether the node is still there.
     func suspectLoss() { isLossSuspected = true }
 
+    /// The lease was renewed; after a gap the next rounds look what the cluster has made of the node.
+    func leased(duration: Duration) {
+        reporter.leased(duration: duration, now: clock.now())
+        if reporter.isDoubted(now: clock.now()) { wake.set() }
+    }
+
     func run() async throws {
         let startedAt = clock.now().uptime
         record([NodeEvents.starting])
@@ -78,7 +85,8 @@ actor NodeKeeper {
             await report()
             let isStarting = !hasBeenReady && clock.now().uptime - startedAt < .seconds(120)
             let pause = isStarting ? .milliseconds(100) : configuration.statusInterval * 0.5 * Double.random(in: 1...1.04)
-            try await clock.wait(until: clock.now().uptime + pause)
+            await wake.wait(until: clock.now().uptime + pause, clock: clock)
+            try Task.checkCancellation()
         }
     }
 
@@ -172,7 +180,7 @@ actor NodeKeeper {
     private func report() async {
         if let node = reporter.node { record(news.observe(facts, cluster: node, isNew: isNew)) }
         do {
-            if isLossSuspected {
+            if isLossSuspected || reporter.isDoubted(now: clock.now()) {
                 await take(try await backend.node())
                 isLossSuspected = false
             }

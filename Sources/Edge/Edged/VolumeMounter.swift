@@ -2,6 +2,7 @@ import Glibc
 import KubeMachinery
 import PodCore
 import Primitives
+import Supervision
 
 /// Makes the volumes of one pod ready that are no files of the kubelet's own: directories, disks, shares (`spec/05 §19.3–19.4, §19.11–19.13`).
 ///

@@ -38,6 +38,8 @@ package final class EventRecorder: EventSink {
     private struct State {
         var correlator = EventCorrelator()
         var backlog: EventBacklog
+        /// Whether it was logged that the cloud refuses events: it may refuse them all.
+        var isRefusalTold = false
         /// How many dropped events have been logged.
         var toldDropped = 0
     }
@@ -138,7 +140,11 @@ package final class EventRecorder: EventSink {
         message.wantsAnswer = true
         guard case .failure(let status) = try await uplink.request(message, timeout: configuration.timeout).answer else { return true }
         if status.isRetryable { throw status }
-        logger.info("cloud refused an event", metadata: ["event": "\(object.key)", "error": "\(status)"])
+        let isNews = state.withLock { state in
+            defer { state.isRefusalTold = true }
+            return !state.isRefusalTold
+        }
+        logger.log(level: isNews ? .info : .debug, "cloud refused an event", metadata: ["event": "\(object.key)", "error": "\(status)"])
         return false
     }
 

@@ -22,6 +22,9 @@ package struct KubeStatus: Error, Sendable, Hashable, CustomStringConvertible {
     package var isConflict: Bool { reason == "Conflict" }
     package var isAlreadyExists: Bool { reason == "AlreadyExists" }
     package var isGone: Bool { code == 410 }
+    package var isForbidden: Bool { reason == "Forbidden" }
+    /// Whether something was not created because its namespace is being deleted.
+    package var isNamespaceTerminating: Bool { isForbidden && details["causes"].elements.contains { $0["reason"] == "NamespaceTerminating" } }
     /// Whether the same request may succeed later without a change.
     package var isRetryable: Bool { code == 429 || code >= 500 }
 }

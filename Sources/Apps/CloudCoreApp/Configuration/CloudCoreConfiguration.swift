@@ -88,7 +88,10 @@ extension CloudCoreConfiguration {
         package var streamPort: Int
         /// The ports that stand for kubelets lie above this one.
         package var kubeletPort: Int
-        /// Who issues the API server's client certificate.
+        /// What edges see; where there are no such files, the certificate of the message port.
+        package var tunnelCertificateFile: String
+        package var tunnelPrivateKeyFile: String
+        /// Who issues the API server's client certificate, besides the cluster's own authority.
         package var authorityFile: String
         package var certificateFile: String
         package var privateKeyFile: String
@@ -122,9 +125,16 @@ extension CloudCoreConfiguration {
         let stream = root["modules"]["cloudStream"]
         return CloudStream(
             isEnabled: stream.bool("enable"), tunnelPort: stream.int("tunnelPort"), streamPort: stream.int("streamPort"),
-            kubeletPort: root["commonConfig"].int("tunnelPort"), authorityFile: stream.text("tlsStreamCAFile"),
+            kubeletPort: root["commonConfig"].int("tunnelPort"), tunnelCertificateFile: stream.text("tlsTunnelCertFile"),
+            tunnelPrivateKeyFile: stream.text("tlsTunnelPrivateKeyFile"), authorityFile: stream.text("tlsStreamCAFile"),
             certificateFile: stream.text("tlsStreamCertFile"),
             privateKeyFile: stream.text("tlsStreamPrivateKeyFile"))
+    }
+
+    /// Whether this instance keeps the redirection of the ports of kubelets on its machine; upstream does so too where the section is absent.
+    package var redirectsKubeletPorts: Bool {
+        let tables = root["modules"]["iptablesManager"]
+        return tables.bool("enable") && tables.text("mode") != "external"
     }
 
     package var isEdgeControllerEnabled: Bool { root["modules"]["edgeController"].bool("enable") }

@@ -1,32 +1,35 @@
 import Glibc
-import Primitives
+package import Primitives
 
-/// A program of the machine that does one thing and ends, such as `mount` or `mkfs`.
-struct HelperProgram: Sendable {
-    struct Result: Sendable {
+/// A program of the machine that does one thing and ends, such as `mount` or `iptables`.
+package struct HelperProgram: Sendable {
+    package struct Result: Sendable {
         /// The exit status; 128 and the number of the signal that ended it.
-        var status: Int32
-        /// What it said on both of its outputs, at most 16 KiB.
-        var output: String
+        package var status: Int32
+        /// The lines that it said on both of its outputs, at most 64 KiB.
+        package var lines: [String]
+
+        /// One line of what was said.
+        package var output: String { lines.joined(separator: "; ") }
     }
 
     private let path: String
     private let arguments: [String]
 
-    init(_ path: String, _ arguments: [String]) {
+    package init(_ path: String, _ arguments: [String]) {
         self.path = path
         self.arguments = arguments
     }
 
     /// Where the system keeps a program; nil where it is not installed.
-    static func find(_ name: String) -> String? {
+    package static func find(_ name: String) -> String? {
         ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
-    /// Runs it to its end. Past `limit`, or when the task is cancelled, it is killed.
-    func run(limit: Duration, clock: any MomentSource = SystemClock()) async throws -> Result {
+    /// Runs it to its end. Past `limit`, or when the task is cancelled, it is killed. Throws `HelperFailure` and `CancellationError`.
+    package func run(limit: Duration, clock: any MomentSource = SystemClock()) async throws -> Result {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw EdgedFailure.last("make a pipe for", path) }
+        guard pipe(&ends) == 0 else { throw HelperFailure.last("make a pipe for", path) }
         defer { close(ends[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
@@ -43,10 +46,10 @@ struct HelperProgram: Sendable {
                 var raw: Int32 = 0
                 let ended = waitpid(process, &raw, WNOHANG)
                 Self.drain(ends[0], into: &output)
-                if ended == process { return Result(status: Self.status(raw), output: Self.text(output)) }
-                guard ended == 0 || errno == EINTR else { throw EdgedFailure.last("wait for", path) }
+                if ended == process { return Result(status: Self.status(raw), lines: Self.lines(output)) }
+                guard ended == 0 || errno == EINTR else { throw HelperFailure.last("wait for", path) }
                 guard clock.now().uptime < deadline else {
-                    throw EdgedFailure(code: .volume, message: "\(path) \(arguments.joined(separator: " ")) did not end within \(limit)")
+                    throw HelperFailure(message: "\(path) \(arguments.joined(separator: " ")) did not end within \(limit)")
                 }
                 try await clock.wait(until: clock.now().uptime + .milliseconds(20))
             }
@@ -61,7 +64,7 @@ struct HelperProgram: Sendable {
         }
     }
 
-    private func spawn(output: Int32) throws(EdgedFailure) -> pid_t {
+    private func spawn(output: Int32) throws(HelperFailure) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -88,14 +91,25 @@ struct HelperProgram: Sendable {
         while true {
             let count = read(pipe, &buffer, buffer.count)
             guard count > 0 else { return }
-            output += buffer.prefix(min(count, max(0, (16 << 10) - output.count)))
+            output += buffer.prefix(min(count, max(0, (64 << 10) - output.count)))
         }
     }
 
     private static func status(_ raw: Int32) -> Int32 { raw & 0x7F == 0 ? (raw >> 8) & 0xFF : 128 + (raw & 0x7F) }
 
-    /// One line of what was said.
-    private static func text(_ bytes: [UInt8]) -> String {
-        String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: "; ")
+    private static func lines(_ bytes: [UInt8]) -> [String] { String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init) }
+}
+
+/// Why a helper program did not run to its end.
+package struct HelperFailure: Error, Sendable, CustomStringConvertible {
+    package var message: String
+
+    package init(message: String) { self.message = message }
+
+    package var description: String { message }
+
+    /// With what the system says of the last call.
+    static func last(_ action: String, _ path: String) -> HelperFailure {
+        HelperFailure(message: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
     }
 }
