@@ -151,4 +151,23 @@ struct EdgeControllerTests {
             #expect(await downlink.messages.first?.content["metadata"]["uid"] == "g")
         }
     }
+
+    @Test("a node is told the services of namespaces in which it has pods, and of no other; the answer is no object to be recorded")
+    func services() async throws {
+        var service = object("Service", "db")
+        service.json["spec"] = ["clusterIP": "10.96.0.7", "ports": [["port": 5432]], "selector": ["app": "db"]]
+        await api.put(Resources.services, service)
+        await api.put(Resources.nodes, edgeNode("edge-1"))
+        await api.put(Resources.pods, pod("web"))
+        try await with { controller in
+            let answer = try #require(await controller.handle(Self.request("query", "default/servicelist/default"), from: "edge-1"))
+            #expect(answer.content["items"].elements.map { $0["metadata"]["name"] } == ["db"])
+            #expect(answer.content["items"][0]["spec"] == ["clusterIP": "10.96.0.7", "ports": [["port": 5432]]])
+            #expect(answer.deliveryClass == .once)
+            for (namespace, node) in [("kube-system", "edge-1"), ("default", "edge-2")] {
+                let refused = try #require(await controller.handle(Self.request("query", "\(namespace)/servicelist/\(namespace)"), from: node))
+                #expect(refused.content["ErrStatus"]["reason"] == "Forbidden")
+            }
+        }
+    }
 }

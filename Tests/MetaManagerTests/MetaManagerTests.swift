@@ -14,6 +14,7 @@ import Testing
 private final class CloudDouble: CloudUplink {
     struct State {
         var isConnected = true
+        var offered: Set<PeerCapability> = []
         var answers: [String: JSONValue] = [:]
         var requests: [EdgeMessage] = []
         var followers: [AsyncStream<Bool>.Continuation] = []
@@ -32,6 +33,7 @@ private final class CloudDouble: CloudUplink {
 
     func post(_ message: EdgeMessage) async {}
     func isConnected() async -> Bool { state.withLock { $0.isConnected } }
+    func offers(_ capability: PeerCapability) async -> Bool { state.withLock { $0.isConnected && $0.offered.contains(capability) } }
 
     func connectivity() async -> AsyncStream<Bool> {
         let (stream, continuation) = AsyncStream.makeStream(of: Bool.self)
@@ -235,4 +237,20 @@ final class MetaManagerTests {
     }
 
     private struct Failure: Error {}
+
+    @Test("services come from a cloud that tells them, and are known while it is away; a Go cloud is not asked")
+    func services() async throws {
+        let list: JSONValue = [
+            "kind": "ServiceList", "metadata": ["resourceVersion": "9"],
+            "items": [["metadata": ["name": "db", "namespace": "default"], "spec": ["clusterIP": "10.96.0.7", "ports": [["port": 1]]]]],
+        ]
+        cloud.answer("query default/servicelist/default", list)
+        #expect(await manager.services(namespace: "default").isEmpty)
+        #expect(cloud.requests.isEmpty)
+        cloud.state.withLock { $0.offered = [.services] }
+        #expect(await manager.services(namespace: "default").map(\.name) == ["db"])
+        cloud.set(connected: false)
+        #expect(await manager.services(namespace: "default").map(\.spec["clusterIP"].string) == ["10.96.0.7"])
+        #expect(await manager.services(namespace: "other").isEmpty)
+    }
 }

@@ -41,6 +41,31 @@ struct EnvironmentTests {
         #expect(try Self.resolve(json).list.map { "\($0.name)=\($0.value)" }.joined(separator: " ") == expected)
     }
 
+    @Test("services are told as Kubernetes tells them; what a pod sets itself stays, and may refer to them")
+    func services() throws {
+        func service(_ name: String, _ address: String, _ ports: JSONValue) -> KubeObject {
+            KubeObject(["metadata": ["name": .string(name)], "spec": ["clusterIP": .string(address), "ports": ports]])
+        }
+        let services = [
+            service("shop-db", "10.96.0.7", [["name": "my-sql", "port": 3306], ["port": 53, "protocol": "UDP"]]),
+            service("headless", "None", [["port": 80]]), service("external", "", [["port": 80]]), service("six", "fd00::7", [["port": 80]]),
+        ]
+        var main = Fixture.container("main")
+        main["env"] = [["name": "SIX_SERVICE_PORT", "value": "mine"], ["name": "URL", "value": "$(SHOP_DB_PORT)/x"]]
+        let pod = Fixture.view(Fixture.pod(containers: [main]))
+        let variables = try EnvironmentPlan.resolve(
+            pod.containers[0], in: pod, objects: PodObjects(), services: services, addresses: [], node: Fixture.node)
+        #expect(
+            variables.list.map { "\($0.name)=\($0.value)" } == [
+                "SIX_SERVICE_PORT=mine", "URL=tcp://10.96.0.7:3306/x", "SHOP_DB_SERVICE_HOST=10.96.0.7", "SHOP_DB_SERVICE_PORT=3306",
+                "SHOP_DB_SERVICE_PORT_MY_SQL=3306", "SHOP_DB_PORT=tcp://10.96.0.7:3306", "SHOP_DB_PORT_3306_TCP=tcp://10.96.0.7:3306",
+                "SHOP_DB_PORT_3306_TCP_PROTO=tcp", "SHOP_DB_PORT_3306_TCP_PORT=3306", "SHOP_DB_PORT_3306_TCP_ADDR=10.96.0.7",
+                "SHOP_DB_PORT_53_UDP=udp://10.96.0.7:53", "SHOP_DB_PORT_53_UDP_PROTO=udp", "SHOP_DB_PORT_53_UDP_PORT=53",
+                "SHOP_DB_PORT_53_UDP_ADDR=10.96.0.7", "SIX_SERVICE_HOST=fd00::7", "SIX_PORT=tcp://[fd00::7]:80",
+                "SIX_PORT_80_TCP=tcp://[fd00::7]:80", "SIX_PORT_80_TCP_PROTO=tcp", "SIX_PORT_80_TCP_PORT=80", "SIX_PORT_80_TCP_ADDR=fd00::7",
+            ])
+    }
+
     @Test("keys that name no variable are skipped and told")
     func skipped() throws {
         let variables = try Self.resolve(#"{"envFrom":[{"configMapRef":{"name":"cm"}}]}"#)

@@ -61,6 +61,7 @@ extension EdgeController {
         switch request {
         case .read(let kind, let key): return try await read(kind, key, authorization)
         case .readLease(let key): return try await readLease(key)
+        case .readServices(let namespace): return try await readServices(namespace)
         case .token(let key, let content): return try await token(key, content)
         case .createNode(let object): return try await create(Resources.nodes, object, Kinds.node)
         case .updateNode(let name, let labels, let annotations): return try await updateNode(name, labels, annotations)
@@ -121,6 +122,19 @@ extension EdgeController {
         }
         if case .denied(let status) = authorization.mayHave(object, kind, in: downstream.contents) { throw status }
         return .object(object.lean, kind.kind)
+    }
+
+    /// Of each service what variables are made of.
+    private func readServices(_ namespace: String) async throws -> RequestResult {
+        let list = try await api.list(Resources.services, ListQuery(namespace: namespace))
+        let services: [JSONValue] = list.items.map { service in
+            [
+                "metadata": ["name": .string(service.name), "namespace": .string(namespace)],
+                "spec": ["clusterIP": service.spec["clusterIP"], "ports": service.spec["ports"]],
+            ]
+        }
+        let kind = GroupVersionKind("v1", "ServiceList")
+        return .object(KubeObject(["metadata": ["resourceVersion": .string(list.resourceVersion)], "items": .array(services)]), kind)
     }
 
     private func readLease(_ key: ObjectKey) async throws -> RequestResult {

@@ -53,6 +53,8 @@ extension CloudUplink {
 package enum PeerCapability: String, Sendable, CaseIterable {
     /// Takes the events of kubelets (`EdgeType.event`) and answers those that want it.
     case events
+    /// Tells nodes the services of the namespaces of their pods (`EdgeType.serviceList`).
+    case services
 }
 
 /// The way down as EdgeHub sees it: MetaManager implements it.

@@ -1,4 +1,4 @@
-import KubeMachinery
+package import KubeMachinery
 import Primitives
 
 /// A volume that is ready to be mounted into containers.
@@ -45,15 +45,20 @@ package struct ContainerPlanner: Sendable {
     package var pod: PodView
     package var node: NodeFacts
     package var objects: PodObjects
+    /// Services of the pod's namespace, where it wants to know them.
+    package var services: [KubeObject]
     /// Addresses of the sandbox.
     package var addresses: [String]
     /// By volume name.
     package var volumes: [String: MountedVolume]
 
-    package init(pod: PodView, node: NodeFacts, objects: PodObjects, addresses: [String], volumes: [String: MountedVolume]) {
+    package init(
+        pod: PodView, node: NodeFacts, objects: PodObjects, services: [KubeObject] = [], addresses: [String], volumes: [String: MountedVolume]
+    ) {
         self.pod = pod
         self.node = node
         self.objects = objects
+        self.services = services
         self.addresses = addresses
         self.volumes = volumes
     }
@@ -65,7 +70,8 @@ package struct ContainerPlanner: Sendable {
     package func blueprint(
         _ container: ContainerView, attempt: UInt32, image: ImageState, logToken: String, target: String? = nil
     ) throws(StartFailure) -> ContainerBlueprint {
-        let variables = try EnvironmentPlan.resolve(container, in: pod, objects: objects, addresses: addresses, node: node)
+        let variables = try EnvironmentPlan.resolve(
+            container, in: pod, objects: objects, services: services, addresses: addresses, node: node)
         var blueprint = ContainerBlueprint(plan: ContainerPlan(), skippedKeys: variables.skippedKeys)
         var plan = ContainerPlan()
         plan.name = container.name

@@ -1,3 +1,4 @@
+package import KubeMachinery
 import Primitives
 
 /// The environment of a container, resolved (`spec/05 §18`).
@@ -24,10 +25,14 @@ package enum EnvironmentPlan {
     }
 
     /// Resolves all sources. Throws the reason that the container shows while it waits.
+    ///
+    /// - Parameter services: Those of the pod's namespace, where the pod wants to know them.
     package static func resolve(
-        _ container: ContainerView, in pod: PodView, objects: PodObjects, addresses: [String], node: NodeFacts
+        _ container: ContainerView, in pod: PodView, objects: PodObjects, services: [KubeObject] = [], addresses: [String], node: NodeFacts
     ) throws(StartFailure) -> Variables {
         var variables = Variables()
+        let links = ServiceVariables.variables(of: services)
+        let linked = Dictionary(links.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         for source in container.json["envFrom"].elements { try add(source, objects, to: &variables) }
         let fields = FieldReference(pod: pod, node: node, addresses: addresses)
         for variable in container.json["env"].elements {
@@ -35,11 +40,12 @@ package enum EnvironmentPlan {
             let text = variable["value"].string ?? ""
             if !text.isEmpty || variable["valueFrom"].isNull {
                 let known = variables
-                variables.set(name, VariableExpansion.expand(text) { known[$0] })
+                variables.set(name, VariableExpansion.expand(text) { known[$0] ?? linked[$0] })
             } else if let value = try value(variable["valueFrom"], container, pod, objects, fields) {
                 variables.set(name, value)
             }
         }
+        for (name, value) in links where variables[name] == nil { variables.set(name, value) }
         for (name, value) in [("KUBERNETES_SERVICE_HOST", node.kubernetesServiceHost), ("KUBERNETES_SERVICE_PORT", node.kubernetesServicePort)] {
             if let value { variables.set(name, value) }
         }

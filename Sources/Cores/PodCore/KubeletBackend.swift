@@ -11,6 +11,8 @@ package protocol KubeletBackend: Sendable {
 
     func configMap(_ key: ObjectKey) async throws -> KubeObject
     func secret(_ key: ObjectKey) async throws -> KubeObject
+    /// Services of a namespace, for variables of its pods; those last heard of while the cloud is away, none where it never told any.
+    func services(namespace: String) async -> [KubeObject]
     /// A `RuntimeClass` of the cluster.
     func runtimeClass(_ name: String) async throws -> KubeObject
     func persistentVolume(_ name: String) async throws -> KubeObject

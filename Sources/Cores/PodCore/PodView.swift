@@ -33,6 +33,7 @@ package struct PodView: Sendable, Hashable {
     package var usesHostPID: Bool { spec["hostPID"].bool ?? false }
     package var usesHostIPC: Bool { spec["hostIPC"].bool ?? false }
     package var sharesProcessNamespace: Bool { spec["shareProcessNamespace"].bool ?? false }
+    package var wantsServiceVariables: Bool { spec["enableServiceLinks"].bool ?? true }
     package var securityContext: JSONValue { spec["securityContext"] }
     package var serviceAccountName: String { spec["serviceAccountName"].string ?? spec["serviceAccount"].string ?? "default" }
     package var nodeName: String { spec["nodeName"].string ?? "" }

@@ -36,9 +36,11 @@ extension PodWorker {
     func plan(
         _ container: ContainerView, attempt: UInt32, image: ImageState, sandbox: SandboxState, _ node: NodeFacts
     ) async throws -> ContainerPlan {
+        async let services = pod.wantsServiceVariables ? context.backend.services(namespace: pod.namespace) : []
         let objects = try await objects(pod.environmentObjects(container))
         let addresses = pod.usesHostNetwork ? node.addresses : sandbox.addresses
-        let planner = ContainerPlanner(pod: pod, node: node, objects: objects, addresses: addresses, volumes: volumes.mounted)
+        let planner = ContainerPlanner(
+            pod: pod, node: node, objects: objects, services: await services, addresses: addresses, volumes: volumes.mounted)
         let target = container.json["targetContainerName"].string.flatMap { name in
             knownContainers.values.filter { $0.name == name && $0.phase == .running }.map(\.id).first
         }

@@ -13,6 +13,8 @@ package enum EdgeRecords {
     package static let persistentVolumeClaims = Resources.persistentVolumeClaims.groupResource
     package static let runtimeClasses = GroupResource(group: "node.k8s.io", resource: "runtimeclasses")
     static let runtimeClassWord = EdgeType.word(kind: "RuntimeClass")
+    /// The services of each namespace as last heard, a `ServiceList` by its namespace.
+    static let serviceLists = GroupResource(group: edgeGroup, resource: "servicelists")
     /// Answered `TokenRequest`s, keyed by what was asked.
     package static let tokens = GroupResource(group: edgeGroup, resource: "serviceaccounttokens")
     /// The status of each pod that the cloud has not confirmed yet.
@@ -38,7 +40,9 @@ package enum EdgeRecords {
         case EdgeType.device: GroupResource(group: "devices.kubeedge.io", resource: "devices")
         case EdgeType.deviceModel: GroupResource(group: "devices.kubeedge.io", resource: "devicemodels")
         case EdgeType.serviceAccountAccess: GroupResource(group: "policy.kubeedge.io", resource: "serviceaccountaccesses")
-        case "", EdgeType.podList, EdgeType.podStatus, EdgeType.podPatch, EdgeType.nodePatch, EdgeType.nodeStatus, EdgeType.lease: nil
+        case "", EdgeType.serviceList, EdgeType.podList, EdgeType.podStatus, EdgeType.podPatch, EdgeType.nodePatch, EdgeType.nodeStatus,
+            EdgeType.lease:
+            nil
         // A kind that a dynamic watch of the cloud brings: kept under its own word.
         default: GroupResource(group: edgeGroup, resource: type)
         }

@@ -65,6 +65,25 @@ extension MetaManager {
         try await read(EdgeRecords.runtimeClassWord, EdgeRecords.runtimeClasses, ObjectKey(name: name))
     }
 
+    package func services(namespace: String) async -> [KubeObject] {
+        let key = ObjectKey(name: namespace)
+        do {
+            if await uplink.isConnected(), await uplink.offers(.services),
+                case .object(var list) = try await ask(.queryServices(namespace: namespace), timeout: configuration.queryTimeout)
+            {
+                list.name = namespace
+                if try await store.object(EdgeRecords.serviceLists, key)?.json["items"] != list.json["items"] {
+                    try await store.apply([.put(EdgeRecords.serviceLists, list)])
+                }
+                return list.json["items"].elements.map { KubeObject($0) }
+            }
+        } catch {
+            logger.info("services are not known anew", metadata: ["namespace": "\(namespace)", "error": "\(error)"])
+        }
+        let stored = try? await store.object(EdgeRecords.serviceLists, key)
+        return (stored?.json["items"].elements ?? []).map { KubeObject($0) }
+    }
+
     package func persistentVolume(_ name: String) async throws -> KubeObject {
         try await read(EdgeType.persistentVolume, EdgeRecords.persistentVolumes, ObjectKey(name: name))
     }

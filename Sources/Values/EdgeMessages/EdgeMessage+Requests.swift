@@ -14,6 +14,9 @@ extension EdgeMessage {
         request(EdgeOperation.query, EdgeObjectPath(namespace: namespace, type: type, name: name))
     }
 
+    /// Asks for the services of a namespace; answered with a raw `ServiceList` of names, cluster addresses and ports, or an error.
+    package static func queryServices(namespace: String) -> EdgeMessage { query(EdgeType.serviceList, namespace: namespace, name: namespace) }
+
     package static func queryNode(_ name: String) -> EdgeMessage {
         query(EdgeType.node, namespace: EdgeObjectPath.defaultNamespace, name: name)
     }

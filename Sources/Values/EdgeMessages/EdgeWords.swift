@@ -55,6 +55,8 @@ package enum EdgeType {
     package static let volume = "volume"
     package static let device = "device"
     package static let deviceModel = "devicemodel"
+    /// All services of a namespace, which only a cloud of this house is asked for.
+    package static let serviceList = "servicelist"
     /// Events of the kubelet, from v1.19 on and only where the cloud wants them.
     package static let event = "event"
 

@@ -11,6 +11,7 @@ package actor FakeKubeletBackend: KubeletBackend {
     private var persistent: [ObjectKey: KubeObject] = [:]
     private var nodeObject: KubeObject?
     private var leaseObject: KubeObject?
+    private var namedServices: [KubeObject] = []
     private var podStreams: [AsyncStream<PodChange>.Continuation] = []
     private var configurationStreams: [AsyncStream<ConfigurationChange>.Continuation] = []
     private var runtimeHandlers: [String: String] = [:]
@@ -92,6 +93,7 @@ package actor FakeKubeletBackend: KubeletBackend {
         leaseObject = nil
     }
     package func setNode(_ node: KubeObject) { nodeObject = node }
+    package func setServices(_ services: [KubeObject]) { namedServices = services }
 
     // MARK: - What a test asks it
 
@@ -135,6 +137,8 @@ package actor FakeKubeletBackend: KubeletBackend {
         guard let object = secrets[key] else { throw KubeStatus.notFound(GroupResource(group: "", resource: "secrets"), key.name) }
         return object
     }
+
+    package func services(namespace: String) async -> [KubeObject] { namedServices.filter { $0.namespace == namespace } }
 
     package func runtimeClass(_ name: String) async throws -> KubeObject {
         try record("runtimeClass")

@@ -25,6 +25,9 @@ struct NodeAuthorization {
         switch request {
         case .read(let kind, let key): return decide(reading: kind, key, in: contents)
         case .readLease(let key): return own(key, Resources.leases)
+        case .readServices(let namespace):
+            let isUsed = contents.pods(on: node).contains { $0.key.namespace == namespace }
+            return isUsed ? .allowed : deny(Resources.services, namespace, "no pod of node \"\(node)\" is in the namespace")
         case .writeLease(let lease, _): return own(lease.key, Resources.leases)
         case .createNode(let object): return own(name: object.name, Resources.nodes)
         case .updateNode(let name, _, _), .patchNode(let name, _), .reportNode(let name, _): return own(name: name, Resources.nodes)

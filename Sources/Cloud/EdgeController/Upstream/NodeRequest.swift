@@ -54,6 +54,7 @@ enum ReadableKind: String, CaseIterable {
 enum NodeRequest: Hashable {
     case read(ReadableKind, ObjectKey)
     case readLease(ObjectKey)
+    case readServices(namespace: String)
     /// A `TokenRequest` for the service account.
     case token(ObjectKey, JSONValue)
     case createNode(KubeObject)
@@ -136,6 +137,7 @@ struct ReadRequest {
         switch (path.type, operation) {
         case (EdgeType.serviceAccountToken, EdgeOperation.query): return .token(key, try object(content, "a TokenRequest").json)
         case (EdgeType.lease, EdgeOperation.query): return .readLease(key)
+        case (EdgeType.serviceList, EdgeOperation.query): return .readServices(namespace: path.namespace)
         case (_, EdgeOperation.query):
             guard let kind = ReadableKind(word: path.type) else { break }
             return .read(kind, kind.isNamespaced ? key : ObjectKey(name: name))
