@@ -157,6 +157,8 @@ struct OutboxSendingTests {
         #expect(upload.response("no such sensor").refusal == nil)
         #expect(upload.response(#"{"ErrStatus":{"code":404}}"#).refusal == nil)
         #expect(upload.reply(KubeStatus(code: 404, reason: "NotFound", message: "no")).refusal?.code == 404)
+        let full = KubeStatus(code: 507, reason: "InsufficientStorage", message: "full")
+        #expect(upload.reply(ObjectResponse(full)).refusal?.code == 507)
         var error = upload.response("broken")
         error.route.operation = EdgeOperation.error
         #expect(error.refusal?.isRetryable == true)

@@ -51,5 +51,7 @@ struct LineSimulation {
         #expect(one.eventCount == other.eventCount)
         #expect(one.queue.now == other.queue.now)
         #expect(one.durable == other.durable)
+        #expect(one.reports.arrivals == other.reports.arrivals)
+        #expect(one.reports.arrivals.count > 5)
     }
 }

@@ -60,6 +60,11 @@ struct ModelReports {
         return nil
     }
 
+    /// The ids of what the cloud has, in the order in which it came first.
+    var arrivals: [String] {
+        reports.filter { $0.value.firstApplied != nil }.sorted { $0.value.firstApplied ?? 0 < $1.value.firstApplied ?? 0 }.map(\.key)
+    }
+
     var appliedCount: Int { reports.values.count { $0.firstApplied != nil } }
 
     /// What of that which was promised is not at the cloud, or came in a wrong order; nil where all is well.

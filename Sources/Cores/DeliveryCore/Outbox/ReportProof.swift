@@ -37,7 +37,9 @@ extension EdgeMessage {
     /// The text that a REST target gave is no judgement on the report.
     package var refusal: KubeStatus? {
         if route.operation == EdgeOperation.error { return .internalError(content.string ?? content.text()) }
-        guard case .object = content, content.member("ErrStatus") != nil else { return nil }
-        return KubeStatus(errorContent: content)
+        guard case .object = content else { return nil }
+        if content.member("ErrStatus") != nil { return KubeStatus(errorContent: content) }
+        guard case .failure(let status)? = ObjectResponse(json: content)?.result else { return nil }
+        return status
     }
 }
