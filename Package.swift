@@ -162,8 +162,8 @@ let suites: [Room] = [
     Room(
         name: "Loopback",
         uses: [
-            "Primitives", "KubeMachinery", "KubeResources", "HTTPServing", "CloudHub", "CloudStream", "EdgeHub", "EdgeStream", "EdgeTransport",
-            "Trust", "EdgeTesting",
+            "Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "ObjectStore", "HTTPServing", "CloudHub", "CloudStream",
+            "EdgeHub", "EdgeStream", "EdgeTransport", "MetaManager", "Trust", "EdgeTesting",
         ], libraries: [logging, nio("NIOCore"), nio("NIOPosix")]),
     Room(name: "Simulation", uses: ["Primitives", "EdgeMessages", "DeliveryCore", "EdgeTesting"]),
     Room(

@@ -16,6 +16,7 @@ struct EdgeBench {
     var handed: [EdgeMessage] = []
     var connectivity: [Bool] = []
     var notes: [EdgeSessionNote] = []
+    var roundTrips: [UInt64] = []
 
     init(connected: Bool = true) {
         session = EdgeSession(now: Moment(wall: Timestamp(seconds: 0), uptime: .seconds(100)))
@@ -35,6 +36,7 @@ struct EdgeBench {
             case .resume(let id, let result): results[id] = result
             case .apply(let id, let message): applied.append((id, message))
             case .hand(let message): handed.append(message)
+            case .prove(let epoch): roundTrips.append(epoch)
             case .note(let note): notes.append(note)
             }
         }
@@ -53,7 +55,7 @@ struct EdgeBench {
         var messages: [EdgeMessage] = []
         while let message = session.nextMessage(now: now, using: &generator) {
             messages.append(message)
-            session.sendFinished(epoch: session.epoch)
+            perform(session.sendFinished(epoch: session.epoch))
         }
         return messages
     }

@@ -172,4 +172,31 @@ struct EdgeHubTests {
             #expect(value11 == message.header.id)
         }
     }
+
+    @Test("a report ends with its answer, or where a Go cloud gives none once a round trip shows that it was read", .timeLimit(.minutes(1)))
+    func reports() async throws {
+        try await withHub { hub in
+            let channel = try await cloud.accept()
+            _ = try await Cloud.next(channel)
+            let report = EdgeMessage(source: "bus", group: "user", operation: "upload", resource: "t", content: "21")
+            let proved = try await hub.report(report, proof: .reading, timeout: .seconds(60))
+            #expect(proved == report)
+            let read = try await Cloud.next(channel)
+            #expect(read == report)
+            async let answer = hub.report(report, proof: .answer, timeout: .seconds(60))
+            let again = try await Cloud.next(channel)
+            #expect(again == report)
+            await #expect(throws: UplinkError.notConnected) { try await hub.report(report, proof: .answer, timeout: .seconds(60)) }
+            try await channel.send(again.confirmation().wire)
+            #expect(try await answer.content == "OK")
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await #expect(throws: UplinkError.connectionLost) { try await hub.report(report, proof: .answer, timeout: .seconds(60)) }
+                }
+                _ = try? await Cloud.next(channel)
+                channel.cut()
+            }
+            await #expect(throws: UplinkError.notConnected) { try await hub.report(report, proof: .reading, timeout: .seconds(60)) }
+        }
+    }
 }

@@ -48,7 +48,7 @@ struct JoinTests {
                 to: PeerAddress(host: "127.0.0.1", port: ports.webSocket ?? 0, path: "/project/edge-1/events"),
                 headers: [("Node_id", "edge-1"), ("Project_id", "project"), ("Connectionuse", "msg")], authority: content.authority,
                 identity: Self.identity(content.pair))
-            #expect(channel.capabilities == ["events"])
+            #expect(channel.capabilities == ["events", "confirmations"])
             try await channel.send(Array("hello".utf8))
             var messages = channel.messages().makeAsyncIterator()
             let answer = try await messages.next()

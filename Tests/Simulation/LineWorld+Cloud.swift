@@ -16,6 +16,7 @@ extension LineWorld {
         }
         let connection = network.open()
         guard case .admitted(let sessionEpoch, _) = table.open(Self.node) else { return violate("a node was refused though it was there") }
+        beginReports(epoch: sessionEpoch)
         sessions[connection] = NodeSession(node: Self.node, epoch: sessionEpoch, now: now)
         let replaced = live
         live = connection
@@ -73,6 +74,7 @@ extension LineWorld {
         for directive in directives {
             switch directive {
             case .record(let command): queue.schedule(at: after(0.001...0.1), .recordDone(connection: connection, command))
+            case .handle(let message, _) where reports[message.header.id] != nil: takeReport(message, connection)
             case .handle(let message, _):
                 // Some answers come after the edge has given up.
                 let isLate = !isCalm && chance(0.1)
@@ -82,6 +84,7 @@ extension LineWorld {
                 note("session over connection \(connection) ends: \(reason)")
                 if let epoch = sessions[connection]?.epoch, table.close(Self.node, epoch: epoch) { live = nil }
                 sessions[connection] = nil
+                reportLanes[connection] = nil
                 cut(connection)
             }
         }
@@ -185,6 +188,7 @@ extension LineWorld {
         for connection in sessions.keys.sorted() { cut(connection) }
         sessions.removeAll()
         cloudTimers.removeAll()
+        cloudForgetsReports()
         table = SessionTable(limit: 1)
         live = nil
         queue.schedule(at: after(0.1...8), .cloudStarts)

@@ -75,9 +75,14 @@ extension LineWorld {
             if backlog.once > 1024 { violate("\(backlog.once) messages wait to be sent once") }
             if backlog.objects > 200 { violate("\(backlog.objects) objects wait though there are 18 paths") }
         }
+        if outbox.backlog.count > outbox.configuration.countLimit || outbox.backlog.bytes > outbox.configuration.byteLimit {
+            violate("the outbox is over its bounds: \(outbox.backlog)")
+        }
         let backlog = edge.backlog
         if backlog.posts > 1024 || backlog.requests > 1024 || backlog.acknowledgements > 2048 { violate("a queue of the edge is over its bound") }
-        if isEdgeUp, openRequests.count != backlog.requests { violate("\(openRequests.count) requests wait, the session knows \(backlog.requests)") }
+        if isEdgeUp, openRequests.count + turnsOut.count != backlog.requests {
+            violate("\(openRequests.count) requests and \(turnsOut.count) reports wait, the session knows \(backlog.requests)")
+        }
     }
 
     /// How the edge differs from the API, its records from both; nil where all agree and nothing is under way.
@@ -89,6 +94,8 @@ extension LineWorld {
         guard session.slots.isEmpty, edge.backlog.applying == 0 else {
             return "under way: " + session.slots.map { "\($0.key) \($0.value.state)" }.sorted().joined(separator: ", ")
         }
+        guard outbox.isIdle, outboxDisk.rows.isEmpty else { return "\(outboxDisk.rows.count) reports wait in the outbox" }
+        if let missing = reports.missing() { return missing }
         guard edge.backlog.requests == 0 else { return "requests wait" }
         for path in Set(objects.keys).union(durable.keys).sorted() {
             let (there, here) = (objects[path], durable[path])

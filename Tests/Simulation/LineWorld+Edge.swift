@@ -45,18 +45,24 @@ extension LineWorld {
     }
 
     mutating func perform(_ directives: [EdgeSessionDirective]) {
+        let life = edgeLife
         for directive in directives {
+            // It may be killed between any two.
+            guard life == edgeLife, isEdgeUp else { return }
             switch directive {
             case .connect(let epoch): queue.schedule(at: after(0.001...0.5), .connect(epoch: epoch, life: edgeLife))
-            case .connectivity, .note: break
-            case .resume(let id, let result): resumed(id, result)
+            case .note: break
+            case .connectivity(let isOnline): tellOutbox(isOnline)
+            case .prove(let epoch): prove(epoch: epoch)
+            case .resume(let id, let result): if !reportEnded(id, result) { resumed(id, result) }
             case .apply(let id, let message):
                 guard lanes.add(ModelDelivery(id: id, message: message), key: message.route.resource) else {
                     violate("the edge was given more than it has room for")
                     return
                 }
                 startAppliers()
-            case .hand: violate("a message for a module that nobody sent")
+            // Of twins only: the confirmation of a report that was given up for late.
+            case .hand(let message): if message.header.parentID == nil { violate("a message for a module that nobody sent") }
             }
         }
         pumpEdge()
@@ -166,6 +172,8 @@ extension LineWorld {
         edgeConnection = nil
         edgeTimer = nil
         openRequests.removeAll()
+        proof = nil
+        outboxStops()
         queue.schedule(at: after(0.1...10), .edgeStarts)
     }
 
@@ -176,5 +184,6 @@ extension LineWorld {
         lanes = Self.newLanes()
         edge = EdgeSession(now: now)
         perform(edge.start(now: now))
+        queue.schedule(at: after(0...0.5), .outboxRestores(life: edgeLife))
     }
 }

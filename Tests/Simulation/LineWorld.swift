@@ -25,6 +25,16 @@ struct LineWorld {
         case mutate
         case disturb
         case ask
+        case post
+        case outboxWritten(life: Int)
+        case outboxTimer(life: Int)
+        case outboxConnectivity(Bool, life: Int)
+        case outboxRestores(life: Int)
+        case reportBegins(ModelArrival, life: Int)
+        case reportHandled(ModelArrival, life: Int)
+        case ping(connection: Int, number: Int, epoch: UInt64)
+        case pong(connection: Int, number: Int, epoch: UInt64)
+        case proofEnds(number: Int, epoch: UInt64, isProved: Bool)
         case cloudStarts
         case edgeStarts
     }
@@ -72,6 +82,32 @@ struct LineWorld {
     var answeredRequests = 0
     var failedRequests = 0
 
+    // The outbox of the edge, its disk, and the model of what it promises.
+    var outbox: OutboxCore
+    var outboxDisk = ModelOutboxDisk()
+    var outboxTimer: Duration?
+    var connectivityTime: Duration = .zero
+    var reports = ModelReports()
+    /// Callers that wait, by ticket; the ids of their reports.
+    var tickets: [UInt64: String] = [:]
+    /// Reports that are out, by id.
+    var turnsOut: [String: OutboxTurn] = [:]
+    var confirmed: Set<String> = []
+    /// Reports that came back while a transaction was under way.
+    var late: Set<UInt64> = []
+    /// The round trip that is awaited.
+    var proof: Int?
+    var proofs = 0
+
+    // How the cloud takes reports.
+    /// Whether it is one of ours, which confirms, or a Go cloud.
+    let isConfirming: Bool
+    /// How long the edge waits for the proof of a report.
+    let reportTimeout: Duration
+    var memory = ReportMemory()
+    var reportLanes: [Int: KeyedLanes<String, ModelArrival>] = [:]
+    var waitingReports: [String: [ModelArrival]] = [:]
+
     static func newLanes() -> KeyedLanes<String, ModelDelivery> { KeyedLanes(concurrency: 4, capacity: 200) }
 
     init(seed: UInt64) {
@@ -81,6 +117,9 @@ struct LineWorld {
         calmFrom = .seconds(100) + .seconds(Double.random(in: 20...80, using: &generator))
         end = calmFrom + .seconds(400)
         edge = EdgeSession(now: Moment(wall: Timestamp(seconds: 0), uptime: .seconds(100)))
+        isConfirming = Double.random(in: 0..<1, using: &generator) < 0.7
+        reportTimeout = Bool.random(using: &generator) ? .seconds(3) : .seconds(30)
+        outbox = OutboxCore(configuration: Self.outboxConfiguration(using: &generator))
         self.generator = generator
     }
 
@@ -104,6 +143,8 @@ struct LineWorld {
         queue.schedule(at: queue.now, .mutate)
         queue.schedule(at: after(1...10), .disturb)
         queue.schedule(at: queue.now, .ask)
+        queue.schedule(at: queue.now, .post)
+        queue.schedule(at: after(0...0.5), .outboxRestores(life: edgeLife))
         armEdge()
         while violations.isEmpty, let event = queue.next() {
             eventCount += 1
@@ -128,9 +169,7 @@ struct LineWorld {
             pumpCloud(connection)
         case .sent(let connection, .edge):
             guard connection == edgeConnection else { return }
-            edge.sendFinished(epoch: edge.epoch)
-            pumpEdge()
-            armEdge()
+            perform(edge.sendFinished(epoch: edge.epoch))
         case .cloudTimer(let connection): cloudTimerFires(connection)
         case .edgeTimer: edgeTimerFires()
         case .connect(let epoch, let life): connect(epoch: epoch, life: life)
@@ -143,6 +182,19 @@ struct LineWorld {
         case .mutate: mutate()
         case .disturb: disturb()
         case .ask: ask()
+        case .post: postReports()
+        case .outboxWritten(let life): if life == edgeLife, isEdgeUp { outboxWritten() }
+        case .outboxTimer(let life): if life == edgeLife, isEdgeUp { outboxTimerFires() }
+        case .outboxConnectivity(let isOnline, let life):
+            guard life == edgeLife, isEdgeUp else { return }
+            if isOnline { outbox.connected(now: now) } else { outbox.disconnected() }
+            pumpOutbox()
+        case .outboxRestores(let life): if life == edgeLife, isEdgeUp { outboxRestores() }
+        case .reportBegins(let arrival, let life): if life == cloudLife, isCloudUp { tryReport(arrival) }
+        case .reportHandled(let arrival, let life): if life == cloudLife, isCloudUp { reportHandled(arrival) }
+        case .ping(let connection, let number, let epoch): cloudAnswersPing(connection, number: number, epoch: epoch)
+        case .pong(let connection, let number, let epoch): edgeHearsPong(connection, number: number, epoch: epoch)
+        case .proofEnds(let number, let epoch, let isProved): proofEnds(number: number, epoch: epoch, isProved: isProved)
         case .cloudStarts: cloudStarts()
         case .edgeStarts: edgeStarts()
         }

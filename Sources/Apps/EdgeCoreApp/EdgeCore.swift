@@ -46,8 +46,12 @@ package struct EdgeCore: Sendable {
         memory.writeTimeout = configuration.remoteQueryTimeout
         let manager = MetaManager(configuration: memory, store: store, uplink: hub, clock: clock, logger: makeLogger("metamanager"))
         relay.set(manager)
+        let outbox = ReportOutbox(store: store, uplink: hub, clock: clock, logger: makeLogger("outbox"))
 
-        var modules = [Module("metamanager") { try await manager.run() }, Module("pages") { try await ProgramPages.keepFew(clock: clock) }]
+        var modules = [
+            Module("metamanager") { try await manager.run() }, Module("outbox") { try await outbox.run() },
+            Module("pages") { try await ProgramPages.keepFew(clock: clock) },
+        ]
         if configuration.edgeHub.isEnabled {
             modules.append(
                 Module("certificates") { try await certificates.run { await hub.reconnect("the certificate was renewed") } })

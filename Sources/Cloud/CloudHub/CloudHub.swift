@@ -24,6 +24,10 @@ package actor CloudHub: NodeDownlink {
     private var uplinks: [UpstreamRoute: any NodeUplink]
     private var table: SessionTable
     private var connections: [String: NodeConnection] = [:]
+    /// What has been handled of each node that is connected, and of the last so many that were: an edge comes back with the same reports.
+    private var reports: [String: NodeReports] = [:]
+    /// Nodes that have left, the last one at the end.
+    private var departed: [String] = []
 
     /// `api` keeps the sync records; `uplinks` are the controllers that handle what nodes say.
     package init(
@@ -54,18 +58,30 @@ package actor CloudHub: NodeDownlink {
             await channel.close("too many nodes")
             return
         }
-        let announced = Array(uplinks.values)
+        let reports = reports[node] ?? NodeReports()
+        self.reports[node] = reports
         let connection = NodeConnection(
             core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
-            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: records, clock: clock, logger: logger)
+            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: records, reports: reports, clock: clock, logger: logger)
         let replaced = connections.updateValue(connection, forKey: node)
         logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
         await replaced?.finish(.replaced)
-        let reason = await connection.run()
-        logger.info("node disconnected", metadata: ["epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
+        await connection.run { [logger] reason in
+            logger.info("node disconnected", metadata: ["epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
+            await leave(node, epoch: epoch)
+        }
+    }
+
+    private func leave(_ node: String, epoch: UInt64) async {
         guard table.close(node, epoch: epoch) else { return }
         connections[node] = nil
-        for uplink in announced { await uplink.disconnected(node) }
+        departed.removeAll { $0 == node }
+        departed.append(node)
+        if departed.count > configuration.nodeLimit {
+            let forgotten = departed.removeFirst()
+            if connections[forgotten] == nil { reports[forgotten] = nil }
+        }
+        for uplink in Array(uplinks.values) { await uplink.disconnected(node) }
     }
 
     package func deliver(_ message: EdgeMessage, to node: String) async { await connections[node]?.deliver(message) }

@@ -1,6 +1,7 @@
 import DeliveryCore
 import EdgeMessages
 import EdgeTransport
+import KubeMachinery
 import Logging
 import Primitives
 
@@ -10,6 +11,9 @@ actor NodeConnection {
     private enum Work: Sendable {
         case record(SyncRecordCommand)
         case handle(EdgeMessage, UpstreamRoute)
+
+        /// Whether it is handled to its end even when the session ends.
+        var isReport: Bool { if case .handle(let message, _) = self { message.isRepeatable } else { false } }
     }
 
     private var core: NodeSession
@@ -18,8 +22,13 @@ actor NodeConnection {
     private let uplinks: [UpstreamRoute: any NodeUplink]
     private let kubernetesCA: String
     private let records: SyncRecordKeeper
+    private let reports: NodeReports
     private let clock: any MomentSource
     private let logger: Logger
+    /// How long reports that are being handled may take after the end of the session.
+    private let drainTime = Duration.seconds(30)
+    private var reportsRunning = 0
+    private let drainSignal = Signal()
     private let senderSignal = Signal()
     private let timerSignal = Signal()
     private var timerDeadline: Duration?
@@ -30,7 +39,7 @@ actor NodeConnection {
 
     init(
         core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String,
-        records: SyncRecordKeeper, clock: any MomentSource, logger: Logger
+        records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, logger: Logger
     ) {
         self.core = core
         node = core.node
@@ -38,25 +47,41 @@ actor NodeConnection {
         self.uplinks = uplinks
         self.kubernetesCA = kubernetesCA
         self.records = records
+        self.reports = reports
         self.clock = clock
         self.logger = logger
         (work, workFeed) = AsyncStream.makeStream()
     }
 
-    /// Serves until the session is over, and says why it is.
-    func run() async -> NodeSessionEnd {
-        await withDiscardingTaskGroup { group in
-            group.addTask { await self.read() }
-            group.addTask { await self.send() }
-            group.addTask { await self.keepTime() }
-            for uplink in uplinks.values { group.addTask { await uplink.connected(self.node) } }
-            for await item in work { group.addTask { await self.perform(item) } }
-            // Here the session is over, or the whole server stops.
-            finish(.stopped)
-            await channel.close(core.ending?.rawValue ?? "")
-            group.cancelAll()
+    /// Serves until the session is over, and tells `left` why it is. Returns when the reports are handled that were being handled then.
+    func run(left: @Sendable (NodeSessionEnd) async -> Void) async {
+        await reports.begin(epoch: core.epoch)
+        await withDiscardingTaskGroup { handlers in
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.read() }
+                group.addTask { await self.send() }
+                group.addTask { await self.keepTime() }
+                for uplink in uplinks.values { group.addTask { await uplink.connected(self.node) } }
+                for await item in work {
+                    if item.isReport {
+                        reportsRunning += 1
+                        handlers.addTask { await self.perform(item) }
+                    } else {
+                        group.addTask { await self.perform(item) }
+                    }
+                }
+                // Here the session is over, or the whole server stops.
+                finish(.stopped)
+                await channel.close(core.ending?.rawValue ?? "")
+                group.cancelAll()
+            }
+            await left(core.ending ?? .stopped)
+            let deadline = clock.now().uptime + drainTime
+            while reportsRunning > 0, !Task.isCancelled, clock.now().uptime < deadline {
+                await drainSignal.wait(until: deadline, clock: clock)
+            }
+            handlers.cancelAll()
         }
-        return core.ending ?? .stopped
     }
 
     func finish(_ reason: NodeSessionEnd) { perform(core.finish(reason)) }
@@ -124,12 +149,14 @@ actor NodeConnection {
     }
 
     private func enqueue(_ message: EdgeMessage, _ route: UpstreamRoute) {
-        guard lanes.add((message, route), key: message.route.resource) else {
+        guard lanes.add((message, route), key: Self.lane(message)) else {
             logger.warning("message dropped, the node sends faster than it is served", metadata: ["resource": "\(message.route.resource)"])
             return
         }
         startHandlers()
     }
+
+    private static func lane(_ message: EdgeMessage) -> String { message.isRepeatable ? message.lane : message.route.resource }
 
     private func startHandlers() {
         while let (_, element) = lanes.next() { workFeed.yield(.handle(element.0, element.1)) }
@@ -145,8 +172,11 @@ actor NodeConnection {
             perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
         case .handle(let message, let route):
             if let answer = await answer(message, route) { deliver(answer) }
-            lanes.finish(message.route.resource)
+            lanes.finish(Self.lane(message))
             startHandlers()
+            guard item.isReport else { return }
+            reportsRunning -= 1
+            drainSignal.set()
         }
     }
 
@@ -154,9 +184,15 @@ actor NodeConnection {
         if route == .kubernetesCA { return message.reply(.string(kubernetesCA), source: EdgeSource.cloudHub) }
         guard let uplink = uplinks[route] else {
             logger.debug("message dropped, nobody handles it", metadata: ["resource": "\(message.route.resource)", "route": "\(route)"])
-            return nil
+            guard message.wantsAnswer else { return nil }
+            return message.reply(
+                KubeStatus(code: 404, reason: "NotFound", message: "no module of this cloud takes reports on \(message.route.resource)"))
         }
-        return await uplink.handle(message, from: node)
+        guard message.isRepeatable else { return await uplink.handle(message, from: node) }
+        return await reports.answer(message, epoch: core.epoch) { [node] in
+            if let answer = await uplink.handle(message, from: node) { return answer }
+            return message.wantsAnswer ? message.confirmation() : nil
+        }
     }
 
     private func log(_ note: NodeSessionNote) {

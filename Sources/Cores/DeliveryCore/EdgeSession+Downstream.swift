@@ -6,7 +6,10 @@ extension EdgeSession {
     package mutating func received(_ message: EdgeMessage, epoch: UInt64, now: Moment) -> [EdgeSessionDirective] {
         guard epoch == self.epoch, isOnline else { return [] }
         let group = message.route.group
-        if let parent = message.header.parentID, group != EdgeGroup.twin { return answered(message, parent: parent, now: now) }
+        // Twins have answers of their own besides those to reports (`spec/01 §4.4`).
+        if let parent = message.header.parentID, group != EdgeGroup.twin || requests[parent] != nil {
+            return answered(message, parent: parent, now: now)
+        }
         switch group {
         case EdgeGroup.resource, EdgeGroup.function: return apply(message, now: now)
         case EdgeGroup.twin, EdgeGroup.user, EdgeGroup.taskManager: return [.hand(message)]

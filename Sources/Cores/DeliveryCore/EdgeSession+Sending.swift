@@ -14,6 +14,18 @@ extension EdgeSession {
         return []
     }
 
+    /// Takes a report with an id of its own that ends when its proof is there; the outcome comes as `.resume` with that id.
+    ///
+    /// Where a round trip is the proof, the report itself stands for the answer.
+    package mutating func report(_ message: EdgeMessage, proof: ReportProof, timeout: Duration, now: Moment) -> [EdgeSessionDirective] {
+        let id = message.header.id
+        guard isOnline, requests.count < configuration.requestLimit else { return [.resume(id: id, .failure(.notConnected))] }
+        precondition(requests[id] == nil, "the report \(id) is open already")
+        requests[id] = OpenRequest(message: message, deadline: now.uptime + timeout, order: takeOrder(), proof: proof)
+        background.append(.request(id))
+        return []
+    }
+
     mutating func enqueue(_ entry: Outgoing, _ message: EdgeMessage) {
         if message.resource.path?.type == EdgeType.event { background.append(entry) } else { outgoing.append(entry) }
     }
@@ -70,10 +82,31 @@ extension EdgeSession {
     }
 
     /// Says that the message that `nextMessage` gave has gone to the socket of this connection.
-    package mutating func sendFinished(epoch: UInt64) {
-        guard epoch == self.epoch else { return }
+    package mutating func sendFinished(epoch: UInt64) -> [EdgeSessionDirective] {
+        guard epoch == self.epoch else { return [] }
         isSending = false
         sending = nil
+        if let sent = sendingUnproved { unproved.append(sent) }
+        sendingUnproved = nil
+        return prove()
+    }
+
+    /// One round trip at a time proves everything that was sent before it.
+    private mutating func prove() -> [EdgeSessionDirective] {
+        guard proving.isEmpty, !unproved.isEmpty else { return [] }
+        (proving, unproved) = (unproved, [])
+        return [.prove(epoch: epoch)]
+    }
+
+    /// Says that the round trip over the connection of this epoch came back, or did not in time.
+    package mutating func proved(epoch: UInt64, isProved: Bool) -> [EdgeSessionDirective] {
+        guard epoch == self.epoch, isOnline else { return [] }
+        let ended = proving
+        proving = []
+        let outcomes: [EdgeSessionDirective] = ended.compactMap { id in
+            requests.removeValue(forKey: id).map { .resume(id: id, isProved ? .success($0.message) : .failure(.timedOut)) }
+        }
+        return outcomes + prove()
     }
 
     private mutating func nextFree(now: Moment, using generator: inout some RandomNumberGenerator) -> EdgeMessage? {
@@ -95,6 +128,7 @@ extension EdgeSession {
                 guard bucket.take(leaving: rest, now: now.uptime) else { return nil }
                 self[keyPath: queue].removeFirst()
                 requests[id]?.isSent = true
+                if request.proof == .reading { sendingUnproved = id }
                 return request.message
             case .post(let key):
                 guard let message = posts[key] else {

@@ -49,12 +49,17 @@ package struct EdgeSession: Sendable {
     var postCount: UInt64 = 0
     /// Requests and reports that wait to be sent, in order.
     var outgoing: Deque<Outgoing> = []
-    /// Events of the kubelet, which give way to everything else.
+    /// Events of the kubelet and reports of the outbox, which give way to everything else.
     var background: Deque<Outgoing> = []
     /// Acknowledgements and complaints that wait to be sent.
     var acknowledgements: Deque<EdgeMessage> = []
     /// The report that is being sent; after a break it is sent again.
     var sending: (key: PostKey, message: EdgeMessage)?
+    /// The report to be proved by a round trip that is being sent.
+    var sendingUnproved: String?
+    /// Reports that have gone to the socket, and those whose round trip is under way.
+    var unproved: [String] = []
+    var proving: [String] = []
     var isSending = false
 
     /// Messages that are being made durable.
@@ -83,6 +88,8 @@ package enum EdgeSessionDirective: Sendable {
     case apply(id: String, EdgeMessage)
     /// Hand a message to the module of its group (`twin`, `user`, `taskmanager`); nothing is to be reported back.
     case hand(EdgeMessage)
+    /// Make a round trip over the connection of this epoch, then call `proved`.
+    case prove(epoch: UInt64)
     /// Log it.
     case note(EdgeSessionNote)
 }
@@ -104,6 +111,8 @@ struct OpenRequest: Sendable {
     var order: UInt64
     /// Whether it waits for the answer to another request for the same object.
     var rides = false
+    /// What ends it.
+    var proof = ReportProof.answer
     var isSent = false
 }
 
@@ -168,6 +177,9 @@ extension EdgeSession {
         phase = .offline(retryAt: now.uptime + backoff.next(using: &generator))
         acknowledgements.removeAll()
         isSending = false
+        sendingUnproved = nil
+        unproved.removeAll()
+        proving.removeAll()
         if let sending {
             self.sending = nil
             if posts[sending.key] == nil {

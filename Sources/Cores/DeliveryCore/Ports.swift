@@ -20,6 +20,7 @@ package protocol NodeDownlink: Sendable {
 package protocol NodeUplink: Sendable {
     /// Handles a request or report of a node and returns the answer, where the wire has one.
     ///
+    /// A report that wants an answer (`EdgeMessage.wantsAnswer`) is confirmed where there is none: what could not be taken is answered with a failure.
     /// Called concurrently for different resources, one after the other for the same resource of a node.
     func handle(_ message: EdgeMessage, from node: String) async -> EdgeMessage?
 
@@ -45,6 +46,21 @@ package protocol CloudUplink: Sendable {
     func offers(_ capability: PeerCapability) async -> Bool
 }
 
+/// The way up for reports that have to arrive: EdgeHub implements it, the outbox is its only user.
+package protocol ReportUplink: CloudUplink {
+    /// Sends a report once, as far as the allowance for background traffic goes, and returns when its proof is there: the answer, or the report
+    /// itself where the proof is that it was read. Throws `UplinkError`: then it may have arrived all the same.
+    func report(_ message: EdgeMessage, proof: ReportProof, timeout: Duration) async throws -> EdgeMessage
+}
+
+/// The way up as modules see it that may not lose a report: the outbox implements it.
+package protocol DurableUplink: Sendable {
+    /// Returns once the report is on the disk; from then on it reaches the cloud, whatever breaks meanwhile.
+    ///
+    /// The cloud may get it more than once, always with the same id. Only an event that waits may be dropped, for want of room (`OutboxCore`).
+    func report(_ message: EdgeMessage, as kind: ReportKind) async throws(OutboxError)
+}
+
 extension CloudUplink {
     package func offers(_ capability: PeerCapability) async -> Bool { false }
 }
@@ -55,6 +71,8 @@ package enum PeerCapability: String, Sendable, CaseIterable {
     case events
     /// Tells nodes the services of the namespaces of their pods (`EdgeType.serviceList`).
     case services
+    /// Answers every report that wants it (`header.sync`), once it has been handled, and handles one that comes again only once.
+    case confirmations
 }
 
 /// The way down as EdgeHub sees it: MetaManager implements it.

@@ -64,7 +64,7 @@ extension EdgeHub {
             }
             do {
                 try await channel.send(message.wire)
-                core.sendFinished(epoch: epoch)
+                perform(core.sendFinished(epoch: epoch))
                 // The keepalive or the rate sets a new time.
                 timerSignal.set()
             } catch {
@@ -72,6 +72,17 @@ extension EdgeHub {
                 await channel.close("a message could not be sent")
                 return
             }
+        }
+    }
+
+    private func prove(epoch: UInt64) async {
+        guard core.epoch == epoch, let channel else { return }
+        do {
+            try await channel.roundTrip(within: proofTime)
+            perform(core.proved(epoch: epoch, isProved: true))
+        } catch {
+            logger.debug("reports not proved", metadata: ["epoch": "\(epoch)", "cause": "\(error)"])
+            perform(core.proved(epoch: epoch, isProved: false))
         }
     }
 
@@ -86,6 +97,7 @@ extension EdgeHub {
             case .apply(let id, let message):
                 enqueue(Delivery(lane: message.route.resource, id: id, message: message, target: downlink))
             case .hand(let message): hand(message)
+            case .prove(let epoch): workFeed.yield(.prove(epoch: epoch))
             case .note(let note): log(note)
             }
         }
@@ -115,6 +127,7 @@ extension EdgeHub {
     func perform(_ item: Work) async {
         switch item {
         case .connect(let epoch): await serve(epoch: epoch)
+        case .prove(let epoch): await prove(epoch: epoch)
         case .apply(let delivery):
             var failure: String?
             do { try await delivery.target.apply(delivery.message) } catch { failure = "\(error)" }

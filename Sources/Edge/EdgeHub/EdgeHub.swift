@@ -5,11 +5,12 @@ package import Logging
 package import Primitives
 
 /// The edge's end of the line: keeps one connection to the cloud and passes messages both ways.
-package actor EdgeHub: CloudUplink {
+package actor EdgeHub: ReportUplink {
     package typealias Connect = @Sendable () async throws -> any MessageChannel
 
     enum Work: Sendable {
         case connect(epoch: UInt64)
+        case prove(epoch: UInt64)
         case apply(Delivery)
     }
 
@@ -23,6 +24,8 @@ package actor EdgeHub: CloudUplink {
         var target: any CloudDownlink
     }
 
+    /// How long the round trip may take that proves reports.
+    let proofTime = Duration.seconds(30)
     let connect: Connect
     let downlink: any CloudDownlink
     let modules: [String: any CloudDownlink]
@@ -84,12 +87,23 @@ package actor EdgeHub: CloudUplink {
     package func request(_ message: EdgeMessage, timeout: Duration) async throws -> EdgeMessage {
         var message = message
         if waiters[message.header.id] != nil { message.header.id = UniqueID.next() }
-        let id = message.header.id
-        return try await withTaskCancellationHandler {
+        return try await answer(to: message.header.id) { [message] in $0.request(message, timeout: timeout, now: $1) }
+    }
+
+    package func report(_ message: EdgeMessage, proof: ReportProof, timeout: Duration) async throws -> EdgeMessage {
+        // A former task that sent it was cancelled, and is not cleared away yet.
+        guard waiters[message.header.id] == nil else { throw UplinkError.notConnected }
+        return try await answer(to: message.header.id) { $0.report(message, proof: proof, timeout: timeout, now: $1) }
+    }
+
+    private func answer(
+        to id: String, _ begin: @Sendable (inout EdgeSession, Moment) -> [EdgeSessionDirective]
+    ) async throws -> EdgeMessage {
+        try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
                 waiters[id] = continuation
-                perform(core.request(message, timeout: timeout, now: clock.now()))
+                perform(begin(&core, clock.now()))
             }
         } onCancel: {
             abandoned.insert(id)

@@ -23,6 +23,8 @@ package enum EdgeRecords {
     package static let pendingDeletions = GroupResource(group: edgeGroup, resource: "pendingpoddeletions")
     /// Events of the kubelet that the cloud has not heard yet.
     package static let events = GroupResource(group: edgeGroup, resource: "waitingevents")
+    /// Reports of other modules that the cloud has not confirmed yet.
+    package static let outbox = GroupResource(group: edgeGroup, resource: "waitingreports")
 
     private static let edgeGroup = "edge.kubeedge.io"
 
