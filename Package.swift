@@ -123,6 +123,10 @@ let storeys: [Storey] = [
         Room(name: "DevCluster",
              uses: ["Primitives", "KubeMachinery", "KubeClient", "YAMLDocuments", "KubeResources", "PodCore", "ContainerRuntime"],
              libraries: [logging, crypto, nio("NIOPosix")]),
+        Room(name: "HollowNodes",
+             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "PodCore", "Trust", "EdgeTransport", "EdgeHub",
+                    "KubeClient"],
+             libraries: [logging], isTested: false),
     ]),
     Storey(name: "Testing", order: .ordered, rooms: [
         Room(name: "EdgeTesting",
@@ -134,7 +138,7 @@ let storeys: [Storey] = [
     Storey(name: "Executables", order: .closed, rooms: [
         Room(name: "cloudcore", uses: ["CloudCoreApp"], isTested: false),
         Room(name: "edgecore", uses: ["EdgeCoreApp"], isTested: false),
-        Room(name: "kubeedge", uses: ["Primitives", "KubeMachinery", "ObjectStore", "PodCore", "ContainerRuntime", "ControlPlane", "DevCluster", "Supervision"],
+        Room(name: "kubeedge", uses: ["Primitives", "KubeMachinery", "ObjectStore", "PodCore", "ContainerRuntime", "ControlPlane", "DevCluster", "HollowNodes", "Supervision"],
              libraries: [arguments, logging, nio("NIOCore"), nio("NIOPosix")], isTested: false),
         Room(name: "tidy", uses: ["TidyRules"], isTested: false),
     ]),

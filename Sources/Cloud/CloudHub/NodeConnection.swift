@@ -19,6 +19,7 @@ actor NodeConnection {
     private let kubernetesCA: String
     private let records: SyncRecordKeeper
     private let clock: any MomentSource
+    private let metrics: HubMetrics
     private let logger: Logger
     private let senderSignal = Signal()
     private let timerSignal = Signal()
@@ -30,7 +31,7 @@ actor NodeConnection {
 
     init(
         core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String,
-        records: SyncRecordKeeper, clock: any MomentSource, logger: Logger
+        records: SyncRecordKeeper, clock: any MomentSource, metrics: HubMetrics, logger: Logger
     ) {
         self.core = core
         node = core.node
@@ -39,6 +40,7 @@ actor NodeConnection {
         self.kubernetesCA = kubernetesCA
         self.records = records
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
         (work, workFeed) = AsyncStream.makeStream()
     }
@@ -61,6 +63,12 @@ actor NodeConnection {
 
     func finish(_ reason: NodeSessionEnd) { perform(core.finish(reason)) }
 
+    /// What waits here.
+    var backlog: HubMetrics.Backlog {
+        let backlog = core.backlog
+        return HubMetrics.Backlog(once: backlog.once, objects: backlog.objects, inFlight: backlog.inFlight, records: backlog.records)
+    }
+
     func deliver(_ message: EdgeMessage) { perform(core.deliver(message, now: clock.now())) }
 
     // MARK: - Loops
@@ -76,7 +84,10 @@ actor NodeConnection {
 
     private func receive(_ payload: [UInt8]) {
         do {
-            perform(core.received(try EdgeMessage(wire: payload), now: clock.now()))
+            let message = try EdgeMessage(wire: payload)
+            let directives = core.received(message, now: clock.now())
+            metrics.received(message, acknowledgedAfter: core.acknowledgedAfter)
+            perform(directives)
         } catch {
             logger.warning("message dropped, it cannot be read", metadata: ["cause": "\(error)", "bytes": "\(payload.count)"])
         }
@@ -89,6 +100,7 @@ actor NodeConnection {
                 continue
             }
             timerSignal.set()
+            metrics.sent(message, isRepeat: core.isRepeat)
             do {
                 try await channel.send(message.wire)
                 core.sendFinished()
@@ -142,9 +154,12 @@ actor NodeConnection {
             if let cause {
                 logger.warning("sync record not written", metadata: ["record": "\(command.key.name)", "cause": "\(cause)"])
             }
+            metrics.recorded(command, outcome)
             perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
         case .handle(let message, let route):
+            let begin = clock.now().uptime
             if let answer = await answer(message, route) { deliver(answer) }
+            metrics.answered(message, after: clock.now().uptime - begin)
             lanes.finish(message.route.resource)
             startHandlers()
         }
