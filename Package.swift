@@ -110,7 +110,7 @@ let storeys: [Storey] = [
         Room(name: "CloudCoreApp",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "KubeClient", "YAMLDocuments", "Supervision", "Trust",
                     "DeliveryCore", "HTTPServing", "EdgeTransport", "CloudHub", "CloudStream", "EdgeController", "SyncController"],
-             libraries: [logging]),
+             libraries: [logging, "CMalloc"]),
         Room(name: "EdgeCoreApp",
              uses: ["Primitives", "KubeMachinery", "YAMLDocuments", "Supervision", "Trust", "DeliveryCore", "PodCore", "ObjectStore",
                     "ContainerRuntime", "DevicePlugins", "EdgeTransport", "EdgeMessages", "EdgeHub", "EdgeStream", "MetaManager", "Edged",

@@ -76,7 +76,7 @@ package struct CloudCore: Sendable {
                 metrics.gauge("kubeedge_synccontroller_records_open", help: "Sync records that are behind or wait for a comparison.")
                     .set(Double(counts.open))
             }, logger: logger("monitor"))
-        var modules = [Module("monitor") { try await monitor.run() }]
+        var modules = [Module("monitor") { try await monitor.run() }, Module("memory") { try await CloudMemory.trim(clock: clock) }]
         let preparation = ClusterPreparation(api: api, clock: clock, logger: logger("cluster"))
         health.set("cluster", .starting("the cluster is being prepared"))
         modules.append(

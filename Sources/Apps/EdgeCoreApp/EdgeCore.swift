@@ -128,7 +128,8 @@ package struct EdgeCore: Sendable {
             let content = try await certificates.current()
             return try await WebSocketClient.connect(
                 to: address, headers: [("Node_id", node), ("Project_id", hub.projectID), ("Connectionuse", "msg")],
-                authority: content.authority, identity: Self.identity(content.pair), configuration: settings)
+                capabilities: [PeerCapability.leases.rawValue], authority: content.authority, identity: Self.identity(content.pair),
+                configuration: settings)
         }
     }
 

@@ -1,3 +1,4 @@
+import DeliveryCore
 import EdgeHub
 import EdgeTransport
 import KubeClient
@@ -38,6 +39,8 @@ package struct HollowFleet: Sendable {
         package var inFlight = 32
         /// Queries of the own Node with every renewal; a Go edge makes two.
         package var queries = 0
+        /// The nodes leave their leases to the cloud, as edges of this house do; else they renew them as Go edges do.
+        package var leavesLeases = true
 
         package init() {}
     }
@@ -112,11 +115,12 @@ package struct HollowFleet: Sendable {
         guard var address = PeerAddress(configuration.webSocket) else { throw HollowFailure("\(configuration.webSocket) is no host:port") }
         address.path = "/e632aba927ea4ac2b575ec1603d56f10/\(name)/events"
         let identity = ClientIdentity(certificate: content.pair.certificate, privateKey: content.pair.key.der)
+        let leavesLeases = configuration.leavesLeases
         let connect: EdgeHub.Connect = { [address] in
             try await WebSocketClient.connect(
                 to: address,
                 headers: [("Node_id", name), ("Project_id", "e632aba927ea4ac2b575ec1603d56f10"), ("Connectionuse", "msg")],
-                authority: content.authority, identity: identity)
+                capabilities: leavesLeases ? [PeerCapability.leases.rawValue] : [], authority: content.authority, identity: identity)
         }
         let isPaced = [.hold, .down].contains(configuration.measurement)
         return HollowNode(

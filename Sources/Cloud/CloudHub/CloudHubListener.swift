@@ -134,7 +134,7 @@ package struct CloudHubListener: Sendable {
         var settings = WebSocketConnection.Configuration()
         settings.writeTime = configuration.writeTime
         settings.pingInterval = .seconds(15)
-        settings.readTime = .seconds(45)
+        settings.readTime = .seconds(30)
         return .messageChannel(settings, to: request, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
             await serve(channel, node, project, request.remoteAddress)
         }

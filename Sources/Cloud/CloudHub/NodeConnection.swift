@@ -10,6 +10,7 @@ actor NodeConnection {
     private enum Work: Sendable {
         case record(SyncRecordCommand)
         case handle(EdgeMessage, UpstreamRoute)
+        case alive
     }
 
     private var core: NodeSession
@@ -22,8 +23,8 @@ actor NodeConnection {
     private let metrics: HubMetrics
     private let logger: Logger
     private let senderSignal = Signal()
-    private let timerSignal = Signal()
-    private var timerDeadline: Duration?
+    private let leavesLease: Bool
+    private var isRenewingLease = false
     private let work: AsyncStream<Work>
     private let workFeed: AsyncStream<Work>.Continuation
     /// Requests of the same resource wait for each other; when a node floods, what does not fit is dropped and the node asks again.
@@ -42,6 +43,7 @@ actor NodeConnection {
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
+        leavesLease = channel.capabilities.contains(PeerCapability.leases.rawValue)
         (work, workFeed) = AsyncStream.makeStream()
     }
 
@@ -88,6 +90,10 @@ actor NodeConnection {
             let directives = core.received(message, now: clock.now())
             metrics.received(message, acknowledgedAfter: core.acknowledgedAfter)
             perform(directives)
+            if leavesLease, !isRenewingLease, UpstreamRoute(message) == .keepalive {
+                isRenewingLease = true
+                workFeed.yield(.alive)
+            }
         } catch {
             logger.warning("message dropped, it cannot be read", metadata: ["cause": "\(error)", "bytes": "\(payload.count)"])
         }
@@ -99,7 +105,6 @@ actor NodeConnection {
                 await senderSignal.wait()
                 continue
             }
-            timerSignal.set()
             metrics.sent(message, isRepeat: core.isRepeat)
             do {
                 try await channel.send(message.wire)
@@ -111,12 +116,11 @@ actor NodeConnection {
         }
     }
 
+    /// Sleeps no longer than what is sent now may wait for its acknowledgement: so nothing has to wake it, and a session at rest is one timer.
     private func keepTime() async {
         while !Task.isCancelled, let deadline = core.nextDeadline {
-            timerDeadline = deadline
-            await timerSignal.wait(until: deadline, clock: clock)
-            timerDeadline = nil
-            perform(core.timerFired(now: clock.now()))
+            try? await clock.wait(until: min(deadline, clock.now().uptime + core.configuration.resendInterval))
+            if let deadline = core.nextDeadline, deadline <= clock.now().uptime { perform(core.timerFired(now: clock.now())) }
         }
     }
 
@@ -132,7 +136,6 @@ actor NodeConnection {
             }
         }
         if core.hasMessage || core.ending != nil { senderSignal.set() }
-        if let timerDeadline, core.nextDeadline.map({ $0 < timerDeadline }) ?? true { timerSignal.set() }
     }
 
     private func enqueue(_ message: EdgeMessage, _ route: UpstreamRoute) {
@@ -162,7 +165,13 @@ actor NodeConnection {
             metrics.answered(message, after: clock.now().uptime - begin)
             lanes.finish(message.route.resource)
             startHandlers()
+        case .alive: await renewLease()
         }
+    }
+
+    private func renewLease() async {
+        for uplink in uplinks.values { await uplink.alive(node) }
+        isRenewingLease = false
     }
 
     private func answer(_ message: EdgeMessage, _ route: UpstreamRoute) async -> EdgeMessage? {

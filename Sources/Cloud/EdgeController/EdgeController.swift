@@ -30,6 +30,8 @@ package actor EdgeController: NodeUplink {
 
     var downstream = Downstream()
     private var connectedNodes: Set<String> = []
+    /// The leases that this cloud renews, as they were written last.
+    var leases: [String: KubeObject] = [:]
     private var isSynced = false
     private var syncWaiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var nextWaiter: UInt64 = 0
@@ -81,7 +83,10 @@ package actor EdgeController: NodeUplink {
         if isSynced { await replay(node) }
     }
 
-    package func disconnected(_ node: String) { connectedNodes.remove(node) }
+    package func disconnected(_ node: String) {
+        connectedNodes.remove(node)
+        leases[node] = nil
+    }
 
     private func follow() async throws {
         for informer in informers.values { await informer.synced() }

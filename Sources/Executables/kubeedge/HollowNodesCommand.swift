@@ -20,6 +20,7 @@ struct HollowNodesCommand: AsyncParsableCommand {
     @Option(help: "Messages a second over all nodes; 0 for as many as go.") var rate = 0.0
     @Option var inFlight = 32
     @Option(help: "Queries of the own Node with every renewal of the lease.") var queries = 0
+    @Flag(help: "Renew leases as Go edges do.") var renewsLeases = false
     @Option(name: .short, help: "Verbosity of the log.") var v = 0
 
     func validate() throws {
@@ -40,6 +41,7 @@ struct HollowNodesCommand: AsyncParsableCommand {
         configuration.rate = rate
         configuration.inFlight = inFlight
         configuration.queries = queries
+        configuration.leavesLeases = !renewsLeases
         // A thousand nodes that lose their cloud are no thousand warnings.
         let level: Logger.Level = v > 0 ? Logger.Level(verbosity: v) : .critical
         let logger = Logger(label: "hollow-nodes") { LineLogHandler(module: $0, level: level) }
