@@ -31,7 +31,7 @@ package actor EdgeController: NodeUplink {
     var downstream = Downstream()
     private var connectedNodes: Set<String> = []
     /// The leases that this cloud renews, as they were written last.
-    var leases: [String: KubeObject] = [:]
+    var leases: [String: RenewedLease] = [:]
     private var isSynced = false
     private var syncWaiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var nextWaiter: UInt64 = 0
@@ -87,6 +87,8 @@ package actor EdgeController: NodeUplink {
         connectedNodes.remove(node)
         leases[node] = nil
     }
+
+    func isConnected(_ node: String) -> Bool { connectedNodes.contains(node) }
 
     private func follow() async throws {
         for informer in informers.values { await informer.synced() }
