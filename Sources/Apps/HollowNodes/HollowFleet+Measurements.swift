@@ -27,7 +27,12 @@ extension HollowFleet {
             try await make(api, Resources.configMaps, KubeObject(apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: map))
         }
         try await concurrently(names) { name in try await make(api, Resources.pods, pod(on: name, using: maps)) }
-        // Every node has its pod and every map once before time counts.
+        // Every node has its pod, so that cloudcore knows who uses the maps, and every map once before time counts.
+        let limit = clock.now().uptime + .seconds(60)
+        while tally.nodesWithPods < configuration.count {
+            guard clock.now().uptime < limit else { throw HollowFailure("\(tally.nodesWithPods) nodes alone have their pod after a minute") }
+            try await clock.wait(until: clock.now().uptime + .milliseconds(50))
+        }
         var written: [String: Int64] = [:]
         for map in maps { written["default/configmap/\(map)"] = try await stamp(api, map) }
         let ready = await settled(written, within: .seconds(60))

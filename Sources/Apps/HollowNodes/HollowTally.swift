@@ -22,6 +22,8 @@ final class HollowTally: Sendable {
         var sinceMessage: [Duration] = []
         /// The newest stamp that each node has of each resource.
         var stamps: [String: [String: Int64]] = [:]
+        /// Nodes that have a pod.
+        var pods: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,7 @@ final class HollowTally: Sendable {
         let stamp = message.content["data"][HollowStamp.member].string.flatMap { Int64($0) }
         state.withLock { state in
             state.counts.applied += 1
+            if message.route.operation != EdgeOperation.delete, message.resource.path?.type == EdgeType.pod { state.pods.insert(node) }
             guard let stamp else { return }
             state.sinceWrite.append(now.uptime - .nanoseconds(stamp))
             state.sinceMessage.append(.milliseconds(now.wall.milliseconds - message.header.timestamp))
@@ -57,6 +60,8 @@ final class HollowTally: Sendable {
     var times: (requests: [Duration], sinceWrite: [Duration], sinceMessage: [Duration]) {
         state.withLock { ($0.requests, $0.sinceWrite, $0.sinceMessage) }
     }
+
+    var nodesWithPods: Int { state.withLock { $0.pods.count } }
 
     /// How many of the last writes have not reached a node: resource in wire form → stamp.
     func missing(_ written: [String: Int64], at nodes: [String]) -> Int {
