@@ -111,7 +111,7 @@ let storeys: [Storey] = [
         Room(name: "CloudCoreApp",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "KubeClient", "YAMLDocuments", "Supervision", "Trust",
                     "DeliveryCore", "HTTPServing", "EdgeTransport", "CloudHub", "CloudStream", "EdgeController", "SyncController"],
-             libraries: [logging]),
+             libraries: [logging, "CMalloc"]),
         Room(name: "EdgeCoreApp",
              uses: ["Primitives", "KubeMachinery", "YAMLDocuments", "Supervision", "Trust", "DeliveryCore", "PodCore", "ObjectStore",
                     "ContainerRuntime", "DevicePlugins", "EdgeTransport", "EdgeMessages", "EdgeHub", "EdgeStream", "MetaManager", "Edged",
@@ -124,6 +124,10 @@ let storeys: [Storey] = [
         Room(name: "DevCluster",
              uses: ["Primitives", "KubeMachinery", "KubeClient", "YAMLDocuments", "KubeResources", "PodCore", "ContainerRuntime"],
              libraries: [logging, crypto, nio("NIOPosix")]),
+        Room(name: "HollowNodes",
+             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "PodCore", "Trust", "EdgeTransport", "EdgeHub",
+                    "KubeClient"],
+             libraries: [logging], isTested: false),
     ]),
     Storey(name: "Testing", order: .ordered, rooms: [
         Room(name: "EdgeTesting",
@@ -135,7 +139,7 @@ let storeys: [Storey] = [
     Storey(name: "Executables", order: .closed, rooms: [
         Room(name: "cloudcore", uses: ["CloudCoreApp"], isTested: false),
         Room(name: "edgecore", uses: ["EdgeCoreApp"], isTested: false),
-        Room(name: "kubeedge", uses: ["Primitives", "KubeMachinery", "ObjectStore", "PodCore", "ContainerRuntime", "ControlPlane", "DevCluster", "Supervision"],
+        Room(name: "kubeedge", uses: ["Primitives", "KubeMachinery", "ObjectStore", "PodCore", "ContainerRuntime", "ControlPlane", "DevCluster", "HollowNodes", "Supervision"],
              libraries: [arguments, logging, nio("NIOCore"), nio("NIOPosix")], isTested: false),
         Room(name: "tidy", uses: ["TidyRules"], isTested: false),
     ]),

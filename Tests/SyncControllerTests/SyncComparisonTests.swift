@@ -121,7 +121,7 @@ struct SyncComparisonTests {
         pod.status["phase"] = "Failed"
         pod.resourceVersion = "8"
         #expect(tracker.changedAt(pod, isPod: true) == 7)
-        tracker.keep(only: [])
+        tracker.forget("uid-1")
         #expect(tracker.changedAt(pod, isPod: true) == 8)
         #expect(tracker.changedAt(pod, isPod: false) == 8)
     }

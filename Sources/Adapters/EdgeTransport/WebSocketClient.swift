@@ -10,11 +10,11 @@ package enum WebSocketClient {
     package struct Configuration: Sendable {
         /// For connecting, the TLS handshake and the upgrade together.
         package var handshakeTime: Duration = .seconds(30)
-        /// Pings every 15 s and an end after 45 s of silence notice a link that died without a word.
+        /// Pings every 15 s and an end after 30 s of silence, which the next look sees, notice a link that died without a word within 45 s.
         package var connection: WebSocketConnection.Configuration = {
             var connection = WebSocketConnection.Configuration()
             connection.pingInterval = .seconds(15)
-            connection.readTime = .seconds(45)
+            connection.readTime = .seconds(30)
             return connection
         }()
 

@@ -44,7 +44,8 @@ package struct CloudCore: Sendable {
 
     /// Runs until `stop` yields a signal or a module fails. Throws `SupervisionError`.
     package func run(stop: AsyncStream<Int32>) async throws {
-        let hub = CloudHub(api: api, clock: clock, configuration: hubConfiguration, logger: logger("cloudhub"))
+        let counted = HubMetrics(registry: metrics)
+        let hub = CloudHub(api: api, clock: clock, configuration: hubConfiguration, metrics: counted, logger: logger("cloudhub"))
         var edge = EdgeController.Configuration()
         edge.allowsAllNodeRequests = configuration.allowsAllNodeRequests
         let edgeController =
@@ -55,19 +56,27 @@ package struct CloudCore: Sendable {
             ? SyncController(
                 api: api, downlink: hub, informers: edgeController?.informers ?? [:], clock: clock, logger: logger("synccontroller")) : nil
         await hub.route(.edgeController, to: ControllerUplink(edgeController: edgeController, syncController: syncController))
-        let modules = modules(hub, edgeController, syncController)
+        if let records = syncController?.records { await hub.lookUpRecords { resource, key in await records[resource]?.object(key) } }
+        let modules = modules(hub, counted, edgeController, syncController)
         let policy: RestartPolicy = configuration.featureGates.isEnabled(.moduleRestart) ? .always : .never
         try await Supervisor(modules: modules, policy: policy, clock: clock, logger: logger("supervisor")).run(stop: stop)
     }
 
     private func modules(
-        _ hub: CloudHub, _ edgeController: EdgeController?, _ syncController: SyncController?
+        _ hub: CloudHub, _ counted: HubMetrics, _ edgeController: EdgeController?, _ syncController: SyncController?
     ) -> [Module] {
         let prepared = Gate()
         let monitor = MonitorServer(
-            address: address(configuration.monitorAddress), health: health, metrics: metrics, connectedNodes: { await hub.connectedNodes().count },
-            logger: logger("monitor"))
-        var modules = [Module("monitor") { try await monitor.run() }]
+            address: address(configuration.monitorAddress), health: health, metrics: metrics,
+            connectedNodes: { await hub.connectedNodes().count },
+            measure: { [metrics] in
+                await hub.measure()
+                guard let counts = await syncController?.counts else { return }
+                metrics.gauge("kubeedge_synccontroller_records", help: "Sync records of the cluster.").set(Double(counts.records))
+                metrics.gauge("kubeedge_synccontroller_records_open", help: "Sync records that are behind or wait for a comparison.")
+                    .set(Double(counts.open))
+            }, logger: logger("monitor"))
+        var modules = [Module("monitor") { try await monitor.run() }, Module("memory") { try await CloudMemory.trim(clock: clock) }]
         let preparation = ClusterPreparation(api: api, clock: clock, logger: logger("cluster"))
         health.set("cluster", .starting("the cluster is being prepared"))
         modules.append(
@@ -100,7 +109,7 @@ package struct CloudCore: Sendable {
                 })
         }
         if configuration.cloudHub.isEnabled {
-            let listener = listener(hub)
+            let listener = listener(hub, counted)
             health.set("cloudhub", .starting("the certificates are being prepared"))
             modules.append(
                 Module("cloudhub") { [health, opened] in
@@ -142,7 +151,7 @@ package struct CloudCore: Sendable {
         return certificates
     }
 
-    private func listener(_ hub: CloudHub) -> CloudHubListener {
+    private func listener(_ hub: CloudHub, _ counted: HubMetrics) -> CloudHubListener {
         let settings = configuration.cloudHub
         var listener = CloudHubListener.Configuration()
         listener.certificates = certificateConfiguration
@@ -155,7 +164,7 @@ package struct CloudCore: Sendable {
         listener.tokenRefreshInterval = settings.tokenRefreshInterval
         if settings.writeTimeout > .zero { listener.writeTime = settings.writeTimeout }
         return CloudHubListener(
-            api: api, configuration: listener, clock: clock, logger: logger("cloudhub"), admits: { await hub.admits($0) },
+            api: api, configuration: listener, clock: clock, metrics: counted, logger: logger("cloudhub"), admits: { await hub.admits($0) },
             serve: { channel, node, project, remote in await hub.serve(channel, node: node, project: project, remote: remote) })
     }
 

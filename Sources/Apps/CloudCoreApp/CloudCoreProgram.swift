@@ -19,6 +19,7 @@ package enum CloudCoreProgram {
     }
 
     private static func run(_ start: ProgramCommand.Start, _ environment: [String: String]) async -> Int32 {
+        CloudMemory.shape()
         let stop = ProcessSignals.terminations()
         let level = Logger.Level(verbosity: start.verbosity)
         let form: LineLogHandler.Form = start.logsAsJSON ? .json : .text

@@ -15,5 +15,7 @@ struct ControllerUplink: NodeUplink {
         await syncController?.connected(node)
     }
 
+    func alive(_ node: String) async { await edgeController?.alive(node) }
+
     func disconnected(_ node: String) async { await edgeController?.disconnected(node) }
 }

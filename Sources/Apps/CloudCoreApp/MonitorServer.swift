@@ -9,17 +9,20 @@ struct MonitorServer: Sendable {
     private let metrics: MetricsRegistry
     private let nodes: Metric
     private let connectedNodes: @Sendable () async -> Int
+    private let measure: @Sendable () async -> Void
     private let logger: Logger
 
-    /// `connectedNodes` is asked at every scrape.
+    /// `connectedNodes` is asked at every scrape, and `measure` brings up to date what is not counted where it happens.
     init(
-        address: NetworkAddress, health: HealthRegistry, metrics: MetricsRegistry, connectedNodes: @escaping @Sendable () async -> Int, logger: Logger
+        address: NetworkAddress, health: HealthRegistry, metrics: MetricsRegistry, connectedNodes: @escaping @Sendable () async -> Int,
+        measure: @escaping @Sendable () async -> Void = {}, logger: Logger
     ) {
         self.address = address
         self.health = health
         self.metrics = metrics
         nodes = metrics.gauge("KubeEdge_CloudHub_connected_nodes", help: "Number of nodes that connected to the cloudHub instance")
         self.connectedNodes = connectedNodes
+        self.measure = measure
         self.logger = logger
     }
 
@@ -33,6 +36,7 @@ struct MonitorServer: Sendable {
         switch request.path {
         case "/metrics":
             nodes.set(Double(await connectedNodes()))
+            await measure()
             let type = "text/plain; version=0.0.4; charset=utf-8"
             return HTTPResponse(status: 200, headers: ["Content-Type": type], body: Array(metrics.text.utf8))
         case "/healthz", "/livez": return state(health.isHealthy)

@@ -39,9 +39,10 @@ package struct EdgeCore: Sendable {
 
         let certificates = try certificateApplication(clock)
         let relay = DownlinkRelay()
+        let metrics = MetricsRegistry()
         let hub = EdgeHub(
             connect: try connector(certificates), downlink: relay, clock: clock, configuration: sessionConfiguration,
-            logger: makeLogger("edgehub"))
+            metrics: LineMetrics(registry: metrics), logger: makeLogger("edgehub"))
         var memory = MetaManager.Configuration(nodeName: configuration.edged.nodeName)
         memory.writeTimeout = configuration.remoteQueryTimeout
         let manager = MetaManager(configuration: memory, store: store, uplink: hub, clock: clock, logger: makeLogger("metamanager"))
@@ -61,7 +62,17 @@ package struct EdgeCore: Sendable {
             let events = EventRecorder(
                 configuration: eventConfiguration, store: store, uplink: hub, clock: clock, logger: makeLogger("events"))
             modules.append(Module("events") { try await events.run() })
-            modules += try kubelet(manager, events, clock)
+            modules += try kubelet(manager, events, metrics, clock) {
+                var state = await hub.state
+                state["held"] = await Self.counts(
+                    store, ["pods": EdgeRecords.pods, "configMaps": EdgeRecords.configMaps, "secrets": EdgeRecords.secrets])
+                state["waitingOnDisk"] = await Self.counts(
+                    store,
+                    [
+                        "podStatuses": EdgeRecords.pendingStatuses, "podDeletions": EdgeRecords.pendingDeletions, "events": EdgeRecords.events,
+                    ])
+                return state
+            }
         }
         if configuration.edgeStream.isEnabled { modules.append(try tunnel(certificates, clock)) }
         let policy: RestartPolicy = configuration.featureGates.isEnabled(.moduleRestart) ? .always : .never
@@ -121,7 +132,8 @@ package struct EdgeCore: Sendable {
             let content = try await certificates.current()
             return try await WebSocketClient.connect(
                 to: address, headers: [("Node_id", node), ("Project_id", hub.projectID), ("Connectionuse", "msg")],
-                authority: content.authority, identity: Self.identity(content.pair), configuration: settings)
+                capabilities: [PeerCapability.leases.rawValue], authority: content.authority, identity: Self.identity(content.pair),
+                configuration: settings)
         }
     }
 
@@ -146,6 +158,16 @@ package struct EdgeCore: Sendable {
         return Module("edgestream") { try await edge.run() }
     }
 
+    /// How many records of each resource the store has; null where it cannot be read.
+    private static func counts(_ store: ObjectStore, _ resources: KeyValuePairs<String, GroupResource>) async -> JSONValue {
+        var counts: JSONValue = [:]
+        for (name, resource) in resources {
+            let page = try? await store.list(resource, namespace: nil, limit: nil, after: nil)
+            counts[name] = page.map { .integer(Int64($0.objects.count)) } ?? .null
+        }
+        return counts
+    }
+
     // MARK: - The kubelet
 
     private var eventConfiguration: EventRecorder.Configuration {
@@ -159,10 +181,13 @@ package struct EdgeCore: Sendable {
         return events
     }
 
-    private func kubelet(_ manager: MetaManager, _ events: EventRecorder, _ clock: SystemClock) throws -> [Module] {
+    private func kubelet(
+        _ manager: MetaManager, _ events: EventRecorder, _ registry: MetricsRegistry, _ clock: SystemClock,
+        delivery: @escaping @Sendable () async -> JSONValue
+    ) throws -> [Module] {
         let group = MultiThreadedEventLoopGroup.singleton
         let edged = configuration.edged
-        let metrics = KubeletMetrics()
+        let metrics = KubeletMetrics(registry: registry)
         let runtime = try CRIRuntime(
             endpoint: edged.runtimeEndpoint, group: group, requestTimeout: edged.kubelet.duration("runtimeRequestTimeout"), meter: metrics,
             logger: makeLogger("runtime"))
@@ -178,7 +203,7 @@ package struct EdgeCore: Sendable {
         let serving = KubeletServerConfiguration(edged)
         if serving.port > 0 {
             let server = KubeletHTTPService(
-                serving, view: kubelet.view, runtime: runtime, usage: kubelet.usage, metrics: metrics, clock: clock,
+                serving, view: kubelet.view, runtime: runtime, usage: kubelet.usage, metrics: metrics, delivery: delivery, clock: clock,
                 logger: makeLogger("kubelet-server"))
             modules.append(Module("kubelet-server") { try await server.run() })
         }

@@ -18,10 +18,14 @@ package actor CloudHub: NodeDownlink {
     }
 
     private let configuration: Configuration
-    private let records: SyncRecordKeeper
+    private let api: any KubeAPI
+    /// Sync records that are written at once, for all nodes together.
+    private let recordWrites = Turnstile(places: 16)
     private let clock: any MomentSource
+    private let metrics: HubMetrics
     private let logger: Logger
     private var uplinks: [UpstreamRoute: any NodeUplink]
+    private var copies: RecordCopies = { _, _ in nil }
     private var table: SessionTable
     private var connections: [String: NodeConnection] = [:]
     /// What has been handled of each node that is connected, and of the last so many that were: an edge comes back with the same reports.
@@ -29,21 +33,25 @@ package actor CloudHub: NodeDownlink {
     /// Nodes that have left, the last one at the end.
     private var departed: [String] = []
 
-    /// `api` keeps the sync records; `uplinks` are the controllers that handle what nodes say.
+    /// `api` keeps the sync records; `uplinks` are the controllers that handle what nodes say; `metrics` shows what is counted.
     package init(
         api: any KubeAPI, uplinks: [UpstreamRoute: any NodeUplink] = [:], clock: any MomentSource = SystemClock(),
-        configuration: Configuration = Configuration(), logger: Logger
+        configuration: Configuration = Configuration(), metrics: HubMetrics = HubMetrics(), logger: Logger
     ) {
         self.configuration = configuration
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
         self.uplinks = uplinks
-        records = SyncRecordKeeper(api: api)
+        self.api = api
         table = SessionTable(limit: configuration.nodeLimit)
     }
 
     /// Sends what nodes say on a route to a controller; to be called before the first session.
     package func route(_ route: UpstreamRoute, to uplink: any NodeUplink) { uplinks[route] = uplink }
+
+    /// Where sync records are looked up before the API is asked; to be called before the first session.
+    package func lookUpRecords(in copies: @escaping RecordCopies) { self.copies = copies }
 
     /// Whether a session of the node would be served now: the listener asks before it upgrades (`spec/01` D-16, D-63).
     package func admits(_ node: String) -> Bool { table.admits(node) }
@@ -62,11 +70,14 @@ package actor CloudHub: NodeDownlink {
         self.reports[node] = reports
         let connection = NodeConnection(
             core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
-            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: records, reports: reports, clock: clock, logger: logger)
+            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites),
+            reports: reports, clock: clock, metrics: metrics, logger: logger)
         let replaced = connections.updateValue(connection, forKey: node)
         logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
+        metrics.connected()
         await replaced?.finish(.replaced)
-        await connection.run { [logger] reason in
+        await connection.run { [logger, metrics] reason in
+            metrics.disconnected(reason)
             logger.info("node disconnected", metadata: ["epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
             await leave(node, epoch: epoch)
         }
@@ -87,6 +98,19 @@ package actor CloudHub: NodeDownlink {
     package func deliver(_ message: EdgeMessage, to node: String) async { await connections[node]?.deliver(message) }
 
     package func connectedNodes() -> [String] { table.nodes }
+
+    /// Brings the numbers of what waits up to date: for whoever is about to read the metrics.
+    package func measure() async {
+        var sum = HubMetrics.Backlog()
+        for connection in Array(connections.values) {
+            let backlog = await connection.backlog
+            sum.once += backlog.once
+            sum.objects += backlog.objects
+            sum.inFlight += backlog.inFlight
+            sum.records += backlog.records
+        }
+        metrics.set(sum)
+    }
 
     package func disconnect(_ node: String) async { await connections[node]?.finish(.nodeDeleted) }
 

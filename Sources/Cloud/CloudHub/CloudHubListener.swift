@@ -46,16 +46,18 @@ package struct CloudHubListener: Sendable {
     private let admits: @Sendable (String) async -> Bool
     private let serve: Serve
     private let clock: any MomentSource
+    private let metrics: HubMetrics
     private let logger: Logger
 
     /// `admits` says whether a node may connect now; it is asked before the upgrade (D-16, D-63).
     package init(
-        api: any KubeAPI, configuration: Configuration, clock: any MomentSource = SystemClock(), logger: Logger,
+        api: any KubeAPI, configuration: Configuration, clock: any MomentSource = SystemClock(), metrics: HubMetrics = HubMetrics(), logger: Logger,
         admits: @escaping @Sendable (String) async -> Bool, serve: @escaping Serve
     ) {
         self.api = api
         self.configuration = configuration
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
         self.admits = admits
         self.serve = serve
@@ -132,13 +134,14 @@ package struct CloudHubListener: Sendable {
         var settings = WebSocketConnection.Configuration()
         settings.writeTime = configuration.writeTime
         settings.pingInterval = .seconds(15)
-        settings.readTime = .seconds(45)
+        settings.readTime = .seconds(30)
         return .messageChannel(settings, to: request, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
             await serve(channel, node, project, request.remoteAddress)
         }
     }
 
     private func refuse(_ request: HTTPRequest, _ status: Int, _ cause: String) -> HTTPResponse {
+        metrics.refused(status)
         logger.warning(
             "node connection refused",
             metadata: [

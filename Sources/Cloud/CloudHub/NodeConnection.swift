@@ -11,6 +11,7 @@ actor NodeConnection {
     private enum Work: Sendable {
         case record(SyncRecordCommand)
         case handle(EdgeMessage, UpstreamRoute)
+        case alive
 
         /// Whether it is handled to its end even when the session ends.
         var isReport: Bool { if case .handle(let message, _) = self { message.isRepeatable } else { false } }
@@ -24,14 +25,15 @@ actor NodeConnection {
     private let records: SyncRecordKeeper
     private let reports: NodeReports
     private let clock: any MomentSource
+    private let metrics: HubMetrics
     private let logger: Logger
     /// How long reports that are being handled may take after the end of the session.
     private let drainTime = Duration.seconds(30)
     private var reportsRunning = 0
     private let drainSignal = Signal()
     private let senderSignal = Signal()
-    private let timerSignal = Signal()
-    private var timerDeadline: Duration?
+    private let leavesLease: Bool
+    private var isRenewingLease = false
     private let work: AsyncStream<Work>
     private let workFeed: AsyncStream<Work>.Continuation
     /// Requests of the same resource wait for each other; when a node floods, what does not fit is dropped and the node asks again.
@@ -39,7 +41,7 @@ actor NodeConnection {
 
     init(
         core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String,
-        records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, logger: Logger
+        records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, metrics: HubMetrics, logger: Logger
     ) {
         self.core = core
         node = core.node
@@ -49,7 +51,9 @@ actor NodeConnection {
         self.records = records
         self.reports = reports
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
+        leavesLease = channel.capabilities.contains(PeerCapability.leases.rawValue)
         (work, workFeed) = AsyncStream.makeStream()
     }
 
@@ -86,6 +90,12 @@ actor NodeConnection {
 
     func finish(_ reason: NodeSessionEnd) { perform(core.finish(reason)) }
 
+    /// What waits here.
+    var backlog: HubMetrics.Backlog {
+        let backlog = core.backlog
+        return HubMetrics.Backlog(once: backlog.once, objects: backlog.objects, inFlight: backlog.inFlight, records: backlog.records)
+    }
+
     func deliver(_ message: EdgeMessage) { perform(core.deliver(message, now: clock.now())) }
 
     // MARK: - Loops
@@ -101,7 +111,14 @@ actor NodeConnection {
 
     private func receive(_ payload: [UInt8]) {
         do {
-            perform(core.received(try EdgeMessage(wire: payload), now: clock.now()))
+            let message = try EdgeMessage(wire: payload)
+            let directives = core.received(message, now: clock.now())
+            metrics.received(message, acknowledgedAfter: core.acknowledgedAfter)
+            perform(directives)
+            if leavesLease, !isRenewingLease, UpstreamRoute(message) == .keepalive {
+                isRenewingLease = true
+                workFeed.yield(.alive)
+            }
         } catch {
             logger.warning("message dropped, it cannot be read", metadata: ["cause": "\(error)", "bytes": "\(payload.count)"])
         }
@@ -113,7 +130,7 @@ actor NodeConnection {
                 await senderSignal.wait()
                 continue
             }
-            timerSignal.set()
+            metrics.sent(message, isRepeat: core.isRepeat)
             do {
                 try await channel.send(message.wire)
                 core.sendFinished()
@@ -124,12 +141,11 @@ actor NodeConnection {
         }
     }
 
+    /// Sleeps no longer than what is sent now may wait for its acknowledgement: so nothing has to wake it, and a session at rest is one timer.
     private func keepTime() async {
         while !Task.isCancelled, let deadline = core.nextDeadline {
-            timerDeadline = deadline
-            await timerSignal.wait(until: deadline, clock: clock)
-            timerDeadline = nil
-            perform(core.timerFired(now: clock.now()))
+            try? await clock.wait(until: min(deadline, clock.now().uptime + core.configuration.resendInterval))
+            if let deadline = core.nextDeadline, deadline <= clock.now().uptime { perform(core.timerFired(now: clock.now())) }
         }
     }
 
@@ -145,7 +161,6 @@ actor NodeConnection {
             }
         }
         if core.hasMessage || core.ending != nil { senderSignal.set() }
-        if let timerDeadline, core.nextDeadline.map({ $0 < timerDeadline }) ?? true { timerSignal.set() }
     }
 
     private func enqueue(_ message: EdgeMessage, _ route: UpstreamRoute) {
@@ -169,15 +184,24 @@ actor NodeConnection {
             if let cause {
                 logger.warning("sync record not written", metadata: ["record": "\(command.key.name)", "cause": "\(cause)"])
             }
+            metrics.recorded(command, outcome)
             perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
         case .handle(let message, let route):
+            let begin = clock.now().uptime
             if let answer = await answer(message, route) { deliver(answer) }
+            metrics.answered(message, after: clock.now().uptime - begin)
             lanes.finish(Self.lane(message))
             startHandlers()
             guard item.isReport else { return }
             reportsRunning -= 1
             drainSignal.set()
+        case .alive: await renewLease()
         }
+    }
+
+    private func renewLease() async {
+        for uplink in uplinks.values { await uplink.alive(node) }
+        isRenewingLease = false
     }
 
     private func answer(_ message: EdgeMessage, _ route: UpstreamRoute) async -> EdgeMessage? {

@@ -1,22 +1,45 @@
 import DeliveryCore
-import KubeMachinery
+package import KubeMachinery
 import KubeResources
 import Primitives
+import Synchronization
 
-/// Keeps ObjectSync and ClusterObjectSync records in the Kubernetes API (`spec/01 §6.4`).
-struct SyncRecordKeeper: Sendable {
-    let api: any KubeAPI
+/// The live copy of a sync record, where somebody keeps one.
+package typealias RecordCopies = @Sendable (GroupVersionResource, ObjectKey) async -> KubeObject?
+
+/// Keeps the ObjectSync and ClusterObjectSync records of one node in the Kubernetes API (`spec/01 §6.4`).
+///
+/// What it read or wrote last it remembers, so that a write is one call. Writes of all nodes share a turnstile: when the API is slow they
+/// wait, and a newer version of an object takes the place of one that waits, while leases and statuses go on.
+final class SyncRecordKeeper: Sendable {
+    /// What the API held when a record was last read or written.
+    private struct Known: Sendable {
+        var resourceVersion: String
+        var version: UInt64
+    }
+
+    private let api: any KubeAPI
+    private let copies: RecordCopies
+    private let writes: Turnstile
+    private let known = Mutex<[String: Known]>([:])
     /// How often a write is tried against others that write the same record (T52).
     private static let attempts = 4
+
+    init(api: any KubeAPI, copies: @escaping RecordCopies, writes: Turnstile) {
+        self.api = api
+        self.copies = copies
+        self.writes = writes
+    }
 
     /// Performs a command; a failure may be tried again later.
     func perform(_ command: SyncRecordCommand) async -> (SyncRecordOutcome, cause: KubeStatus?) {
         do {
             switch command {
             case .open(let key): return (.done(version: try await open(key)), nil)
-            case .write(let key, let version): return (.done(version: try await write(key, version)), nil)
+            case .write(let key, let version):
+                return (.done(version: try await writes.pass { try await write(key, version) }), nil)
             case .remove(let key):
-                try await remove(key)
+                try await writes.pass { try await remove(key) }
                 return (.done(version: 0), nil)
             }
         } catch let status as KubeStatus where status.isNamespaceTerminating {
@@ -29,6 +52,11 @@ struct SyncRecordKeeper: Sendable {
     }
 
     private func open(_ key: SyncRecordKey) async throws -> UInt64 {
+        // A copy that is late leads to a message too many, never to one too few: what it lacks is asked for.
+        if let copy = await copies(Self.resource(key), Self.objectKey(key)) {
+            note(copy, key)
+            return Self.version(copy)
+        }
         if let record = try await record(key) { return Self.version(record) }
         guard !key.objectKind.isEmpty else { return 0 }
         guard let created = try await create(key) else { return try await record(key).map(Self.version) ?? 0 }
@@ -38,6 +66,15 @@ struct SyncRecordKeeper: Sendable {
     }
 
     private func write(_ key: SyncRecordKey, _ version: UInt64) async throws -> UInt64 {
+        if let known = known.withLock({ $0[key.uid] }), !key.objectKind.isEmpty {
+            guard known.version < version else { return known.version }
+            var record = Self.record(key)
+            record.resourceVersion = known.resourceVersion
+            do {
+                try await setVersion(record, version, key)
+                return version
+            } catch let status as KubeStatus where status.isConflict || status.isNotFound {}
+        }
         for _ in 1..<Self.attempts {
             do { return try await writeOnce(key, version) } catch let status as KubeStatus where status.isConflict || status.isNotFound { continue }
         }
@@ -58,26 +95,26 @@ struct SyncRecordKeeper: Sendable {
     }
 
     private func remove(_ key: SyncRecordKey) async throws {
+        _ = known.withLock { $0.removeValue(forKey: key.uid) }
         do {
             _ = try await api.delete(Self.resource(key), Self.objectKey(key), options: ["gracePeriodSeconds": 0])
         } catch let status as KubeStatus where status.isNotFound {}
     }
 
     private func record(_ key: SyncRecordKey) async throws -> KubeObject? {
-        do { return try await api.get(Self.resource(key), Self.objectKey(key)) } catch let status as KubeStatus where status.isNotFound {
+        do {
+            let record = try await api.get(Self.resource(key), Self.objectKey(key))
+            note(record, key)
+            return record
+        } catch let status as KubeStatus where status.isNotFound {
+            _ = known.withLock { $0.removeValue(forKey: key.uid) }
             return nil
         }
     }
 
     /// The new record; nil where somebody else was faster.
     private func create(_ key: SyncRecordKey) async throws -> KubeObject? {
-        var record = KubeObject(
-            apiVersion: "reliablesyncs.kubeedge.io/v1alpha1", kind: key.namespace == nil ? "ClusterObjectSync" : "ObjectSync",
-            namespace: key.namespace, name: key.name)
-        record.spec = [
-            "objectAPIVersion": .string(key.objectAPIVersion), "objectKind": .string(key.objectKind), "objectName": .string(key.objectName),
-        ]
-        do { return try await api.create(Self.resource(key), record) } catch let status as KubeStatus where status.isAlreadyExists {
+        do { return try await api.create(Self.resource(key), Self.record(key)) } catch let status as KubeStatus where status.isAlreadyExists {
             return nil
         }
     }
@@ -85,7 +122,23 @@ struct SyncRecordKeeper: Sendable {
     private func setVersion(_ record: KubeObject, _ version: UInt64, _ key: SyncRecordKey) async throws {
         var record = record
         record.status["objectResourceVersion"] = .string(String(version))
-        _ = try await api.update(Self.resource(key), record, subresource: "status")
+        note(try await api.update(Self.resource(key), record, subresource: "status"), key)
+    }
+
+    private func note(_ record: KubeObject, _ key: SyncRecordKey) {
+        let now = Known(resourceVersion: record.resourceVersion, version: Self.version(record))
+        known.withLock { $0[key.uid] = now }
+    }
+
+    /// The record as this house makes it, without status.
+    private static func record(_ key: SyncRecordKey) -> KubeObject {
+        var record = KubeObject(
+            apiVersion: "reliablesyncs.kubeedge.io/v1alpha1", kind: key.namespace == nil ? "ClusterObjectSync" : "ObjectSync",
+            namespace: key.namespace, name: key.name)
+        record.spec = [
+            "objectAPIVersion": .string(key.objectAPIVersion), "objectKind": .string(key.objectKind), "objectName": .string(key.objectName),
+        ]
+        return record
     }
 
     private static func version(_ record: KubeObject) -> UInt64 {

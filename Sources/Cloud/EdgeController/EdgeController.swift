@@ -32,6 +32,8 @@ package actor EdgeController: NodeUplink {
 
     var downstream = Downstream()
     private var connectedNodes: Set<String> = []
+    /// The leases that this cloud renews, as they were written last.
+    var leases: [String: RenewedLease] = [:]
     private var isSynced = false
     private var syncWaiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var nextWaiter: UInt64 = 0
@@ -83,7 +85,12 @@ package actor EdgeController: NodeUplink {
         if isSynced { await replay(node) }
     }
 
-    package func disconnected(_ node: String) { connectedNodes.remove(node) }
+    package func disconnected(_ node: String) {
+        connectedNodes.remove(node)
+        leases[node] = nil
+    }
+
+    func isConnected(_ node: String) -> Bool { connectedNodes.contains(node) }
 
     private func follow() async throws {
         for informer in informers.values { await informer.synced() }

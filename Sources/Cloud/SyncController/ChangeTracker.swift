@@ -25,8 +25,6 @@ struct ChangeTracker {
         return changedAt
     }
 
-    /// Forgets objects that no record names any more.
-    mutating func keep(only uids: Set<String>) {
-        if seen.count > uids.count { seen = seen.filter { uids.contains($0.key) } }
-    }
+    /// Forgets an object that no record names any more.
+    mutating func forget(_ uid: String) { seen[uid] = nil }
 }

@@ -7,10 +7,12 @@ package import Logging
 package import Primitives
 
 /// Heals what a session missed: compares the sync records of connected nodes with the cluster when a node connects and every 5 s
-/// (`spec/01 §6.6`).
+/// (`spec/01 §6.6`), those alone that something has happened to.
 package actor SyncController {
     package struct Configuration: Sendable {
         package var interval: Duration = .seconds(5)
+        /// Every so many comparisons all records are looked at, not only those that something has happened to.
+        package var fullEvery = 60
 
         package init() {}
     }
@@ -25,8 +27,15 @@ package actor SyncController {
     /// Live copies by resource: those that were given and those made for kinds that records name.
     private var informers: [GroupVersionResource: Informer]
     private let owned: [Informer]
+    /// The live copies of the sync records, for others to read.
+    package nonisolated let records: [GroupVersionResource: Informer]
     private var awaited: [GroupVersionResource] = []
     private var tracker = ChangeTracker()
+    private var table = RecordTable()
+    private var report = DeliveryReport()
+    private var nextReport: Duration = .zero
+    /// nil until the nodes have been listed.
+    private var knownNodes: Set<String>?
 
     /// `informers` are copies that others keep and this controller reads.
     package init(
@@ -47,25 +56,36 @@ package actor SyncController {
         }
         self.informers = all
         self.owned = owned
+        records = all.filter { [Resources.objectSyncs, Resources.clusterObjectSyncs].contains($0.key) }
     }
 
     /// Says that a node has connected: its records are compared at once.
-    package func connected(_ node: String) { wake.set() }
+    package func connected(_ node: String) {
+        table.nodeChanged(node)
+        wake.set()
+    }
 
     /// Compares until the task is cancelled.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for informer in owned { group.addTask { try await informer.run() } }
             for resource in [Resources.nodes, Resources.objectSyncs, Resources.clusterObjectSyncs] { await informers[resource]?.synced() }
+            await readAll()
+            for resource in Array(informers.keys) { group.addTask { await self.follow(resource) } }
+            var passes = 0
             while true {
                 try Task.checkCancellation()
-                await compareAll()
+                passes += 1
+                if passes.isMultiple(of: configuration.fullEvery) { table.openAll() }
+                await compareOpen()
+                await writeReport()
                 for resource in awaited {
                     guard let informer = informers[resource] else { continue }
                     group.addTask { try await informer.run() }
                     group.addTask { [wake] in
                         await informer.synced()
                         wake.set()
+                        await self.follow(resource)
                     }
                 }
                 awaited = []
@@ -74,24 +94,104 @@ package actor SyncController {
         }
     }
 
+    /// The records of this cluster, and those of them that are to be compared or were found behind.
+    package var counts: (records: Int, open: Int) { (table.count, table.openCount) }
+
+    // MARK: - What changes
+
+    /// Takes in what the informers hold.
+    private func readAll() async {
+        if let nodes = informers[Resources.nodes], await nodes.hasSynced {
+            let nodes = await nodes.objects()
+            knownNodes = Set(nodes.map(\.name))
+            for node in nodes { report.learn(node) }
+        }
+        for resource in [Resources.objectSyncs, Resources.clusterObjectSyncs] {
+            for object in await informers[resource]?.objects() ?? [] { if let record = RecordedObject(object) { table.set(record) } }
+        }
+    }
+
+    private func follow(_ resource: GroupVersionResource) async {
+        guard let informer = informers[resource] else { return }
+        for await change in await informer.changes() { take(change, resource) }
+    }
+
+    private func take(_ change: InformerChange, _ resource: GroupVersionResource) {
+        let object = change.object
+        switch resource {
+        case Resources.objectSyncs, Resources.clusterObjectSyncs:
+            if case .deleted = change {
+                if let record = table[object.key] { report.settled(object.key, node: record.node) }
+                if let uid = table.remove(object.key) { tracker.forget(uid) }
+            } else if let record = RecordedObject(object) {
+                table.set(record)
+            }
+        default:
+            if resource == Resources.nodes { take(change, node: object.name) }
+            table.objectChanged(resource, object.key)
+        }
+    }
+
+    /// Only that a node comes or goes matters here; its status changes all the time.
+    private func take(_ change: InformerChange, node: String) {
+        if case .deleted = change {
+            knownNodes?.remove(node)
+            report.forget(node: node)
+            table.nodeChanged(node)
+        } else if knownNodes?.insert(node).inserted == true {
+            report.learn(change.object)
+            table.nodeChanged(node)
+        }
+    }
+
+    // MARK: - Comparing
+
     /// One comparison of all records.
     func compareAll() async {
+        table.openAll()
+        await compareOpen()
+    }
+
+    /// Compares the records that something has happened to; those that are not right yet are compared again the next time.
+    private func compareOpen() async {
+        let open = table.takeOpen()
+        guard !open.isEmpty else { return }
         let connected = Set(await downlink.connectedNodes())
-        let nodes = await knownNodes()
-        var uids: Set<String> = []
-        for resource in [Resources.objectSyncs, Resources.clusterObjectSyncs] {
-            guard let informer = informers[resource], await informer.hasSynced else { continue }
-            for object in await informer.objects() {
-                guard let record = RecordedObject(object) else { continue }
-                uids.insert(record.uid)
-                let isConnected = connected.contains(record.node)
-                let lookup = isConnected ? await lookUp(record) : .unknown
-                let directive = SyncComparison.compare(
-                    record, nodeExists: nodes.map { $0.contains(record.node) || isConnected }, isConnected: isConnected, lookup)
-                if let directive { await perform(directive, resource) }
+        for key in open {
+            guard let record = table[key] else { continue }
+            let isConnected = connected.contains(record.node)
+            let lookup = await lookUp(record)
+            let directive = SyncComparison.compare(
+                record, nodeExists: knownNodes.map { $0.contains(record.node) || isConnected }, isConnected: true, lookup)
+            guard let directive else {
+                if case .unknown = lookup { table.reopen(key) } else { report.settled(key, node: record.node) }
+                continue
+            }
+            if case .send = directive {
+                report.waits(record, now: clock.now())
+                // Its node is told when it connects.
+                guard isConnected else { continue }
+            }
+            table.reopen(key)
+            await perform(directive, key.namespace == nil ? Resources.clusterObjectSyncs : Resources.objectSyncs)
+        }
+    }
+
+    /// Says of nodes whether they have what is theirs, where that has changed for longer than a moment.
+    private func writeReport() async {
+        // A fleet that connects at once wakes the comparison often.
+        guard clock.now().uptime >= nextReport else { return }
+        nextReport = clock.now().uptime + configuration.interval
+        let due = report.due(connected: Set(await downlink.connectedNodes()), now: clock.now())
+        for (node, condition) in due {
+            do {
+                _ = try await api.patch(
+                    Resources.nodes, ObjectKey(name: node), ["status": ["conditions": [condition]]], .strategic, subresource: "status")
+            } catch {
+                report.failed(node)
+                logger.debug("condition of a node not written", metadata: ["node": "\(node)", "error": "\(error)"])
             }
         }
-        tracker.keep(only: uids)
     }
 
     private func perform(_ directive: SyncDirective, _ resource: GroupVersionResource) async {
@@ -106,12 +206,6 @@ package actor SyncController {
                 logger.warning("sync record not removed", metadata: ["record": "\(key)", "error": "\(error)"])
             }
         }
-    }
-
-    /// nil until the nodes have been listed.
-    private func knownNodes() async -> Set<String>? {
-        guard let informer = informers[Resources.nodes], await informer.hasSynced else { return nil }
-        return Set(await informer.objects().map(\.name))
     }
 
     private func lookUp(_ record: RecordedObject) async -> ObjectLookup {

@@ -153,6 +153,7 @@ extension NodeSession {
     package mutating func nextMessage(now: Moment) -> EdgeMessage? {
         guard ending == nil, sendingSince == nil else { return nil }
         isObjectNext.toggle()
+        isRepeat = false
         let message = isObjectNext ? nextObject(now: now.uptime) ?? once.popFirst() : once.popFirst() ?? nextObject(now: now.uptime)
         if message != nil { sendingSince = now.uptime }
         return message
@@ -176,6 +177,7 @@ extension NodeSession {
         if let old = slot.sent { inFlight[old.header.id] = nil }
         let message = slot.message
         inFlight[message.header.id] = key
+        isRepeat = slot.sends > 0
         slots[key]?.sent = message
         slots[key]?.sends += 1
         slots[key]?.state = .sent(resendAt: now + configuration.resendInterval)
@@ -219,6 +221,7 @@ extension NodeSession {
         guard let key = inFlight.removeValue(forKey: id), let slot = slots[key], let sent = slot.sent else {
             return [.note(.unknownAcknowledgement(of: id))]
         }
+        if case .sent(let resendAt) = slot.state { acknowledgedAfter = now - (resendAt - configuration.resendInterval) }
         let directives = succeed(sent)
         if slot.message.header.id == sent.header.id {
             drop(key)

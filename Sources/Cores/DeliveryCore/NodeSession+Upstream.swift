@@ -5,6 +5,7 @@ extension NodeSession {
     /// Takes a message of the edge.
     package mutating func received(_ message: EdgeMessage, now: Moment) -> [NodeSessionDirective] {
         guard ending == nil else { return [] }
+        acknowledgedAfter = nil
         let route = UpstreamRoute(message)
         switch route {
         case .keepalive:

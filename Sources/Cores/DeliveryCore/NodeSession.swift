@@ -60,6 +60,10 @@ package struct NodeSession: Sendable {
     var recordsRunning = 0
     var lastKeepalive: Duration
     var sendingSince: Duration?
+    /// How long the acknowledgement that was received last took; nil where the last message was none.
+    package internal(set) var acknowledgedAfter: Duration?
+    /// Whether `nextMessage` gave an object that was sent before.
+    package internal(set) var isRepeat = false
 
     package init(node: String, epoch: UInt64, configuration: Configuration = Configuration(), now: Moment) {
         self.node = node
@@ -166,5 +170,5 @@ extension NodeSession {
     }
 
     /// Messages and objects that wait here: for tests and metrics.
-    package var backlog: (once: Int, objects: Int, inFlight: Int) { (once.count, slots.count, inFlight.count) }
+    package var backlog: (once: Int, objects: Int, inFlight: Int, records: Int) { (once.count, slots.count, inFlight.count, records.count) }
 }

@@ -26,7 +26,15 @@ package protocol NodeUplink: Sendable {
 
     /// A session of the node has begun.
     func connected(_ node: String) async
+
+    /// A node that leaves its lease to the cloud (`PeerCapability.leases`) has shown that it lives.
+    func alive(_ node: String) async
+
     func disconnected(_ node: String) async
+}
+
+extension NodeUplink {
+    package func alive(_ node: String) async {}
 }
 
 /// The way up as the modules of the edge see it: EdgeHub implements it.
@@ -65,7 +73,8 @@ extension CloudUplink {
     package func offers(_ capability: PeerCapability) async -> Bool { false }
 }
 
-/// What a cloud announces beyond v1.17, as a word of the header `Kubeedge-Capabilities` of the upgrade's answer. Go edges ignore it.
+/// What a peer announces beyond v1.17, as a word of the header `Kubeedge-Capabilities` of the upgrade: a cloud in its answer, an edge in its
+/// request. Go peers ignore it.
 package enum PeerCapability: String, Sendable, CaseIterable {
     /// Takes the events of kubelets (`EdgeType.event`) and answers those that want it.
     case events
@@ -73,6 +82,8 @@ package enum PeerCapability: String, Sendable, CaseIterable {
     case services
     /// Answers every report that wants it (`header.sync`), once it has been handled, and handles one that comes again only once.
     case confirmations
+    /// The cloud renews the node's lease with every keepalive of the node, so that the node need not: where both announce it.
+    case leases
 }
 
 /// The way down as EdgeHub sees it: MetaManager implements it.

@@ -30,6 +30,8 @@ package protocol KubeletBackend: Sendable {
     func lease() async throws -> KubeObject
     func createLease(_ lease: KubeObject) async throws -> KubeObject
     func updateLease(_ lease: KubeObject) async throws -> KubeObject
+    /// Whether the lease is renewed by the cloud that is connected now, as long as the line stands.
+    func renewsLease() async -> Bool
 
     /// A strategic merge patch of a pod's status (with `metadata.uid`). Stored first; sent when the cloud is there; the newest wins.
     func patchPodStatus(_ key: ObjectKey, uid: String, _ patch: JSONValue) async throws
@@ -54,4 +56,8 @@ package enum PodChange: Sendable {
 package enum ConfigurationChange: Sendable, Hashable {
     case configMap(ObjectKey)
     case secret(ObjectKey)
+}
+
+extension KubeletBackend {
+    package func renewsLease() async -> Bool { false }
 }

@@ -23,6 +23,8 @@ extension EdgeHub {
             let channel = try await connect()
             guard !Task.isCancelled else { return await channel.close("the edge stops") }
             self.channel = channel
+            metrics.connected()
+            changedAt = clock.now().wall
             perform(core.connected(epoch: epoch, now: clock.now()))
             logger.info("connected to the cloud", metadata: ["epoch": "\(epoch)"])
             await withDiscardingTaskGroup { group in
@@ -33,9 +35,13 @@ extension EdgeHub {
                 senderSignal.set()
             }
         } catch {
+            metrics.connectionFailed()
+            lastFailure = "\(error)"
             logger.warning("no connection to the cloud", metadata: ["cause": "\(error)"])
         }
+        if channel != nil { changedAt = clock.now().wall }
         channel = nil
+        metrics.disconnected()
         perform(core.closed(epoch: epoch, now: clock.now(), using: &generator))
         roomSignal.set()
     }
@@ -43,6 +49,7 @@ extension EdgeHub {
     private func read(from channel: any MessageChannel, epoch: UInt64) async {
         do {
             for try await payload in channel.messages() {
+                metrics.messageReceived()
                 do {
                     perform(core.received(try EdgeMessage(wire: payload), epoch: epoch, now: clock.now()))
                 } catch {
@@ -50,8 +57,10 @@ extension EdgeHub {
                 }
                 while lanes.isFull, !Task.isCancelled { await roomSignal.wait() }
             }
+            lastFailure = "the cloud closed the connection"
             logger.info("the cloud closed the connection", metadata: ["epoch": "\(epoch)"])
         } catch {
+            lastFailure = "\(error)"
             logger.warning("connection to the cloud lost", metadata: ["epoch": "\(epoch)", "cause": "\(error)"])
         }
     }
@@ -64,6 +73,7 @@ extension EdgeHub {
             }
             do {
                 try await channel.send(message.wire)
+                metrics.sent(message)
                 perform(core.sendFinished(epoch: epoch))
                 // The keepalive or the rate sets a new time.
                 timerSignal.set()
@@ -101,6 +111,7 @@ extension EdgeHub {
             case .note(let note): log(note)
             }
         }
+        metrics.set(core.backlog)
         let now = clock.now()
         if core.hasMessage(now: now) { senderSignal.set() }
         if let timerDeadline, let next = core.nextDeadline(now: now), next < timerDeadline { timerSignal.set() }
@@ -130,7 +141,9 @@ extension EdgeHub {
         case .prove(let epoch): await prove(epoch: epoch)
         case .apply(let delivery):
             var failure: String?
+            let begin = clock.now().uptime
             do { try await delivery.target.apply(delivery.message) } catch { failure = "\(error)" }
+            metrics.applied(after: clock.now().uptime - begin, failed: failure != nil)
             if let id = delivery.id {
                 perform(core.applyFinished(id: id, failure: failure, now: clock.now()))
             } else if let failure {
@@ -146,7 +159,9 @@ extension EdgeHub {
         switch note {
         case .lateAnswer(let resource): logger.debug("answer dropped, nobody waits for it", metadata: ["resource": "\(resource)"])
         case .unknownGroup(let group): logger.debug("message dropped, no module for its group", metadata: ["group": "\(group)"])
-        case .postDropped(let resource): logger.warning("oldest report dropped, the queue is full", metadata: ["resource": "\(resource)"])
+        case .postDropped(let resource):
+            metrics.postDropped()
+            logger.warning("oldest report dropped, the queue is full", metadata: ["resource": "\(resource)"])
         case .applyFailed(let resource, let cause):
             logger.error("message of the cloud not kept", metadata: ["resource": "\(resource)", "cause": "\(cause)"])
         }

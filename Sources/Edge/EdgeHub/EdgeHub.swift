@@ -30,10 +30,14 @@ package actor EdgeHub: ReportUplink {
     let downlink: any CloudDownlink
     let modules: [String: any CloudDownlink]
     let clock: any MomentSource
+    let metrics: LineMetrics
     let logger: Logger
     var core: EdgeSession
     var generator = SystemRandomNumberGenerator()
     var channel: (any MessageChannel)?
+    /// When the line was made or broke last, and why it is not there.
+    var changedAt: Timestamp?
+    var lastFailure: String?
     var waiters: [String: CheckedContinuation<EdgeMessage, any Error>] = [:]
     let observers = ConnectivityObservers()
     /// Requests whose task was cancelled; the timer's loop clears them away.
@@ -51,12 +55,14 @@ package actor EdgeHub: ReportUplink {
     /// `modules` take the messages of the groups `twin`, `user` and `taskmanager`, which are not acknowledged.
     package init(
         connect: @escaping Connect, downlink: any CloudDownlink, modules: [String: any CloudDownlink] = [:],
-        clock: any MomentSource = SystemClock(), configuration: EdgeSession.Configuration = EdgeSession.Configuration(), logger: Logger
+        clock: any MomentSource = SystemClock(), configuration: EdgeSession.Configuration = EdgeSession.Configuration(),
+        metrics: LineMetrics = LineMetrics(), logger: Logger
     ) {
         self.connect = connect
         self.downlink = downlink
         self.modules = modules
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
         core = EdgeSession(configuration: configuration, now: clock.now())
         (work, workFeed) = AsyncStream.makeStream()

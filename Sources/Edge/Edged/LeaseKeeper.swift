@@ -6,6 +6,7 @@ import Primitives
 /// Keeps the node's lease fresh, so that the cluster knows the node lives (`spec/05 §5.4`).
 ///
 /// Nothing is sent before the node's UID is known. A lease that is gone is made again, and may mean that the node is gone too.
+/// Where the cloud renews it with the keepalives of the line, the node only looks now and then whether it is there and has been renewed.
 actor LeaseKeeper {
     private let name: String
     private let duration: Duration
@@ -14,6 +15,8 @@ actor LeaseKeeper {
     private let logger: Logger
     private var lease: KubeObject?
     private let connected = Signal()
+    /// When the lease was last seen to be there, where the cloud renews it.
+    private var lookedAt: Duration?
 
     init(_ configuration: EdgedConfiguration, backend: any KubeletBackend, clock: any MomentSource, logger: Logger) {
         name = configuration.nodeName
@@ -43,7 +46,14 @@ actor LeaseKeeper {
                 continue
             }
             do {
-                try await renew(owner: uid)
+                if await backend.renewsLease() {
+                    try await look(owner: uid)
+                } else {
+                    // What the cloud has written meanwhile is not known here.
+                    if lookedAt != nil { lease = nil }
+                    lookedAt = nil
+                    try await renew(owner: uid)
+                }
                 retry.reset()
                 await node.leased(duration: duration)
                 try await pause(duration * 0.25 * Double.random(in: 1...1.04))
@@ -61,6 +71,18 @@ actor LeaseKeeper {
     private func pause(_ time: Duration) async throws {
         await connected.wait(until: clock.now().uptime + time, clock: clock)
         try Task.checkCancellation()
+    }
+
+    /// Where the cloud renews the lease, sees that it is there and that it really is renewed.
+    private func look(owner uid: String) async throws {
+        let now = clock.now().uptime
+        if lease != nil, let lookedAt, now - lookedAt < duration * 0.7 { return }
+        let known = lookedAt == nil ? nil : lease
+        lease = nil
+        // The look after the first one comes with the next round.
+        lookedAt = lookedAt == nil ? now - duration * 0.5 : now
+        do { lease = try await backend.lease() } catch let status as KubeStatus where status.isNotFound { return try await renew(owner: uid) }
+        if let known, known.spec["renewTime"] == lease?.spec["renewTime"] { try await renew(owner: uid) }
     }
 
     private func renew(owner uid: String) async throws {

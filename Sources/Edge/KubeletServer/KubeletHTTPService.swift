@@ -15,21 +15,24 @@ package struct KubeletHTTPService: Sendable {
     let runtime: any RuntimeInterface
     let usage: (any UsageSource)?
     let metrics: KubeletMetrics
+    let delivery: (@Sendable () async -> JSONValue)?
     let clock: any MomentSource
     let logger: Logger
 
     /// - Parameters:
     ///   - usage: nil where nobody measures: `/stats/summary` then says so.
     ///   - metrics: Should be the meter of kubelet and runtime, so that their numbers show.
+    ///   - delivery: What `/delivery` shows: where the line to the cloud stands and what waits for it.
     package init(
         _ configuration: KubeletServerConfiguration, view: any KubeletView, runtime: any RuntimeInterface, usage: (any UsageSource)?,
-        metrics: KubeletMetrics, clock: any MomentSource = SystemClock(), logger: Logger
+        metrics: KubeletMetrics, delivery: (@Sendable () async -> JSONValue)? = nil, clock: any MomentSource = SystemClock(), logger: Logger
     ) {
         self.configuration = configuration
         self.view = view
         self.runtime = runtime
         self.usage = usage
         self.metrics = metrics
+        self.delivery = delivery
         self.clock = clock
         self.logger = logger
     }
@@ -84,6 +87,9 @@ package struct KubeletHTTPService: Sendable {
         case .portForward: return try await forwardPorts(request, rest)
         case .run: return try await runCommand(request, rest)
         case .logs: return try systemLogs(request, rest)
+        case .delivery:
+            guard let delivery else { return .text(404, "nobody here knows of a line to the cloud") }
+            return .json(await delivery())
         case .configz:
             return .json(["kubeletconfig": configuration.kubeletConfiguration])
         }
@@ -92,7 +98,7 @@ package struct KubeletHTTPService: Sendable {
 
 /// What the first segment of a path asks for.
 enum Route: String, Sendable, CaseIterable {
-    case healthz, pods, stats, metrics, containerLogs, exec, attach, portForward, run, logs, configz
+    case healthz, pods, stats, metrics, containerLogs, exec, attach, portForward, run, logs, configz, delivery
     case runningPods = "runningpods"
 
     init?(_ segment: String) { self.init(rawValue: segment) }

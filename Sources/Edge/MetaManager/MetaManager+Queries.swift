@@ -113,6 +113,7 @@ extension MetaManager {
     package func lease() async throws -> KubeObject { try await write(.queryLease(configuration.nodeName)) }
     package func createLease(_ lease: KubeObject) async throws -> KubeObject { try await write(.createLease(lease)) }
     package func updateLease(_ lease: KubeObject) async throws -> KubeObject { try await write(.updateLease(lease)) }
+    package func renewsLease() async -> Bool { await uplink.offers(.leases) }
     package func createPod(_ pod: KubeObject) async throws -> KubeObject { try await write(.createPod(pod)) }
 
     package func connectivity() async -> AsyncStream<Bool> { await uplink.connectivity() }

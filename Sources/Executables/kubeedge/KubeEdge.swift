@@ -10,7 +10,7 @@ import Supervision
 struct KubeEdge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubeedge", abstract: "KubeEdge on one machine: a Kubernetes API, cloudcore, an edge node and a pod.",
-        subcommands: [Up.self, Down.self, ControlPlaneCommand.self, BareRuntime.self, StoreLatency.self])
+        subcommands: [Up.self, Down.self, ControlPlaneCommand.self, BareRuntime.self, StoreLatency.self, HollowNodesCommand.self])
 }
 
 /// What `up` and `down` have in common.
