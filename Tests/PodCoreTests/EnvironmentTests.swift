@@ -49,6 +49,7 @@ struct EnvironmentTests {
         let services = [
             service("shop-db", "10.96.0.7", [["name": "my-sql", "port": 3306], ["port": 53, "protocol": "UDP"]]),
             service("headless", "None", [["port": 80]]), service("external", "", [["port": 80]]), service("six", "fd00::7", [["port": 80]]),
+            KubeObject(["metadata": ["name": "kubernetes", "namespace": "default"], "spec": ["clusterIP": "10.96.0.1", "ports": [["port": 443]]]]),
         ]
         var main = Fixture.container("main")
         main["env"] = [["name": "SIX_SERVICE_PORT", "value": "mine"], ["name": "URL", "value": "$(SHOP_DB_PORT)/x"]]

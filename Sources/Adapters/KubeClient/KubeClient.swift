@@ -15,7 +15,8 @@ package final class KubeClient: KubeAPI {
     package struct Limits: Sendable {
         /// A whole call, its body included.
         package var call: Duration = .seconds(30)
-        package var connect: Duration = .seconds(10)
+        /// For a place among the connections too: calls of a fleet that comes back wait their turn instead of failing and being repeated.
+        package var connect: Duration = .seconds(30)
         /// A watch that is silent for so long is taken as dead; one that lives is ended by the server before, and begun again.
         package var silence: Duration = .seconds(150)
         /// Bytes of an answer.

@@ -20,7 +20,7 @@ package actor CloudHub: NodeDownlink {
     private let configuration: Configuration
     private let api: any KubeAPI
     /// Sync records that are written at once, for all nodes together.
-    private let recordWrites = Turnstile(places: 16)
+    private let recordWrites = Turnstile(places: 8)
     private let clock: any MomentSource
     private let metrics: HubMetrics
     private let logger: Logger

@@ -4,8 +4,10 @@ import Primitives
 /// Variables that tell a container of the services of its namespace (`enableServiceLinks`, `spec/05 §18.1`).
 package enum ServiceVariables {
     /// The variables of services that have an address, in the order of their names: host, ports, and a link for each port.
+    ///
+    /// Of the API's own service nothing is said: its address leads nowhere at the edge, and where pods find the API there is set by 18.8.
     package static func variables(of services: [KubeObject]) -> [(name: String, value: String)] {
-        services.sorted { $0.name < $1.name }.flatMap { variables(of: $0) }
+        services.filter { $0.namespace != "default" || $0.name != "kubernetes" }.sorted { $0.name < $1.name }.flatMap { variables(of: $0) }
     }
 
     private static func variables(of service: KubeObject) -> [(name: String, value: String)] {
