@@ -18,6 +18,10 @@ struct SyncRecordKeeperTests {
         return try #require(SyncRecordKey(message, node: "edge-1"))
     }
 
+    private func keeper(_ api: FakeKubeAPI) -> SyncRecordKeeper {
+        SyncRecordKeeper(api: api, copies: { _, _ in nil }, writes: Turnstile(places: 1))
+    }
+
     @Test("a namespace that is being deleted takes no record; the object goes on all the same")
     func terminatingNamespace() async throws {
         let api = FakeKubeAPI()
@@ -25,7 +29,7 @@ struct SyncRecordKeeperTests {
             code: 403, reason: "Forbidden", message: "unable to create new content in namespace ending because it is being terminated",
             details: ["causes": [["reason": "NamespaceTerminating", "field": "metadata.namespace"]]])
         await api.fail(.create, Resources.objectSyncs, times: 2, with: refusal)
-        let keeper = SyncRecordKeeper(api: api)
+        let keeper = keeper(api)
         let opened = await keeper.perform(.open(try key()))
         #expect(opened.0 == .done(version: 0) && opened.cause == nil)
         let written = await keeper.perform(.write(try key(), version: 7))
@@ -36,7 +40,7 @@ struct SyncRecordKeeperTests {
     func refusal() async throws {
         let api = FakeKubeAPI()
         await api.fail(.create, Resources.objectSyncs, with: KubeStatus(code: 403, reason: "Forbidden", message: "not for you"))
-        let outcome = await SyncRecordKeeper(api: api).perform(.open(try key()))
+        let outcome = await keeper(api).perform(.open(try key()))
         #expect(outcome.0 == .failed && outcome.cause?.message == "not for you")
     }
 }

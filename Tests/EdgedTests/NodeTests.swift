@@ -95,4 +95,24 @@ import Testing
             #expect(ready?["status"] == "True")
         }
     }
+
+    @Test func `a lease that the cloud renews is only looked at; where it is not renewed after all the node does so itself`() async throws {
+        try await withKubelet { bed in
+            await bed.backend.setRenewsLease(true)
+            await bed.backend.start()
+            try await bed.eventually("it is leased") { await bed.backend.currentLease != nil }
+            for round in 0..<12 {
+                await bed.backend.renewLease("2026-12-01T00:00:\(round + 10).000000Z")
+                await bed.pass(.seconds(10))
+            }
+            #expect(await bed.backend.leaseUpdates == 0)
+            // The cloud says it does, and does not.
+            await bed.pass(.seconds(65))
+            #expect(await bed.backend.leaseUpdates > 0)
+            let renewals = await bed.backend.leaseUpdates
+            await bed.backend.setRenewsLease(false)
+            await bed.pass(.seconds(60))
+            #expect((4...7).contains(await bed.backend.leaseUpdates - renewals))
+        }
+    }
 }

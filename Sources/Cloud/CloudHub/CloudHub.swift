@@ -21,6 +21,8 @@ package actor CloudHub: NodeDownlink {
     private let api: any KubeAPI
     /// Sync records that are written at once, for all nodes together.
     private let recordWrites = Turnstile(places: 8)
+    /// Leases that are renewed at once: those who wait for an answer go first.
+    private let leaseRenewals = Turnstile(places: 4)
     private let clock: any MomentSource
     private let metrics: HubMetrics
     private let logger: Logger
@@ -70,8 +72,9 @@ package actor CloudHub: NodeDownlink {
         self.reports[node] = reports
         let connection = NodeConnection(
             core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
-            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites),
-            reports: reports, clock: clock, metrics: metrics, logger: logger)
+            uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, renewals: leaseRenewals,
+            records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites), reports: reports, clock: clock, metrics: metrics,
+            logger: logger)
         let replaced = connections.updateValue(connection, forKey: node)
         logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
         metrics.connected()

@@ -33,6 +33,7 @@ actor NodeConnection {
     private let drainSignal = Signal()
     private let senderSignal = Signal()
     private let leavesLease: Bool
+    private let renewals: Turnstile
     private var isRenewingLease = false
     private let work: AsyncStream<Work>
     private let workFeed: AsyncStream<Work>.Continuation
@@ -40,7 +41,7 @@ actor NodeConnection {
     private var lanes = KeyedLanes<String, (EdgeMessage, UpstreamRoute)>(concurrency: 16, capacity: 1024)
 
     init(
-        core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String,
+        core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String, renewals: Turnstile,
         records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, metrics: HubMetrics, logger: Logger
     ) {
         self.core = core
@@ -50,6 +51,7 @@ actor NodeConnection {
         self.kubernetesCA = kubernetesCA
         self.records = records
         self.reports = reports
+        self.renewals = renewals
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
@@ -200,7 +202,7 @@ actor NodeConnection {
     }
 
     private func renewLease() async {
-        for uplink in uplinks.values { await uplink.alive(node) }
+        _ = try? await renewals.pass { [uplinks, node] in for uplink in uplinks.values { await uplink.alive(node) } }
         isRenewingLease = false
     }
 

@@ -15,7 +15,7 @@ final class Turnstile: Sendable {
     init(places: Int) { state = Mutex(State(free: places)) }
 
     /// Calls `body` when it is its turn. Throws `CancellationError` where the task is cancelled before.
-    func pass<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+    func pass<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
         guard await enter() else { throw CancellationError() }
         defer { leave() }
         return try await body()

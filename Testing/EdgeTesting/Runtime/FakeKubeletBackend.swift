@@ -12,6 +12,7 @@ package actor FakeKubeletBackend: KubeletBackend {
     private var nodeObject: KubeObject?
     private var leaseObject: KubeObject?
     private var namedServices: [KubeObject] = []
+    private var isLeaseRenewed = false
     private var podStreams: [AsyncStream<PodChange>.Continuation] = []
     private var configurationStreams: [AsyncStream<ConfigurationChange>.Continuation] = []
     private var runtimeHandlers: [String: String] = [:]
@@ -93,6 +94,10 @@ package actor FakeKubeletBackend: KubeletBackend {
         leaseObject = nil
     }
     package func setNode(_ node: KubeObject) { nodeObject = node }
+    /// Whether the cloud says that it renews the lease; `renewLease` is then its doing.
+    package func setRenewsLease(_ renews: Bool) { isLeaseRenewed = renews }
+    package func renewLease(_ time: String) { leaseObject?.spec["renewTime"] = .string(time) }
+    package func renewsLease() async -> Bool { isLeaseRenewed }
     package func setServices(_ services: [KubeObject]) { namedServices = services }
 
     // MARK: - What a test asks it
