@@ -7,8 +7,25 @@ import Trust
 
 /// Logs and commands (`spec/01 §9`).
 extension CloudCore {
+    /// The tunnels, and where the configuration wants it the redirection of the ports that stand for kubelets.
+    func streamModules(after prepared: Gate) -> [Module] {
+        let streams = Module("cloudstream") {
+            try await prepared.pass()
+            try await runStreams()
+        }
+        guard configuration.redirectsKubeletPorts, !usesFreePorts else { return [streams] }
+        var ports = KubeletPortRedirector.Configuration()
+        ports.streamPort = configuration.cloudStream.streamPort
+        let redirector = KubeletPortRedirector(api: api, configuration: ports, clock: clock, logger: logger("iptables"))
+        let redirection = Module("iptables") {
+            try await prepared.pass()
+            try await redirector.run()
+        }
+        return [streams, redirection]
+    }
+
     /// The tunnels, with the port that stands for kubelets claimed first.
-    func runStreams() async throws {
+    private func runStreams() async throws {
         let settings = configuration.cloudStream
         var streams = CloudTunnels.Configuration()
         streams.tunnelPort = usesFreePorts ? 0 : settings.tunnelPort

@@ -120,23 +120,7 @@ package struct CloudCore: Sendable {
                     }
                 })
         }
-        if configuration.cloudStream.isEnabled {
-            modules.append(
-                Module("cloudstream") {
-                    try await prepared.pass()
-                    try await runStreams()
-                })
-            if configuration.redirectsKubeletPorts, !usesFreePorts {
-                var ports = KubeletPortRedirector.Configuration()
-                ports.streamPort = configuration.cloudStream.streamPort
-                let redirector = KubeletPortRedirector(api: api, configuration: ports, clock: clock, logger: logger("iptables"))
-                modules.append(
-                    Module("iptables") {
-                        try await prepared.pass()
-                        try await redirector.run()
-                    })
-            }
-        }
+        if configuration.cloudStream.isEnabled { modules += streamModules(after: prepared) }
         return modules
     }
 
