@@ -30,13 +30,15 @@ import Testing
         }
     }
 
-    @Test func `a node that is deleted in the cluster is registered again with its lease`() async throws {
+    @Test(arguments: [false, true])
+    func `a node that is deleted in the cluster is registered again with its lease, whoever renews that`(byCloud: Bool) async throws {
         try await withKubelet { bed in
+            await bed.backend.setRenewsLease(byCloud)
             await bed.backend.start()
             try await bed.eventually("it is leased") { await bed.backend.currentLease != nil }
             let first = await bed.backend.currentNode?.uid
             await bed.backend.deleteNode()
-            try await bed.eventually("it is leased again", within: .seconds(30)) {
+            try await bed.eventually("it is leased again", within: .seconds(60)) {
                 guard let node = await bed.backend.currentNode, let lease = await bed.backend.currentLease else { return false }
                 return node.uid != first && lease.metadata["ownerReferences"][0]["uid"].string == node.uid
             }

@@ -62,6 +62,27 @@ struct FollowTests {
         }
     }
 
+    @Test func `a reader that was away for several rotations gets every file between`() async throws {
+        try await ServingBed.serving { bed, port in
+            try await bed.addPod(Self.line("begin"))
+            let client = try RawClient(port: port)
+            defer { client.close() }
+            await client.send("GET /containerLogs/default/web/main?follow=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            var answer = await client.read(until: "begin\n")
+            // All of it happens before the follower has let go of the first file, of which nobody says that it is closed.
+            for round in 0..<4 {
+                try bed.folder.move("0.log", to: "0.log.2026-\(round)")
+                try bed.folder.write("0.log", Self.line("file \(round)"))
+            }
+            answer += await client.read(until: "file 3\n")
+            await bed.runtime.end("main", code: 0)
+            try bed.folder.append("0.log", "")
+            answer += await client.readToEnd()
+            let lines = HTTPAnswer(answer).body.split(separator: "\n").map(String.init)
+            #expect(lines == ["begin", "file 0", "file 1", "file 2", "file 3"])
+        }
+    }
+
     @Test func `a container that has ended already ends its follower at the end of the log`() async throws {
         try await ServingBed.serving { bed, port in
             try await bed.addPod(Self.line("one") + "2024-06-01T10:00:00.5Z stdout F half")

@@ -1,4 +1,5 @@
 import CloudHub
+import DeliveryCore
 import EdgeHub
 import EdgeTesting
 import EdgeTransport
@@ -48,7 +49,7 @@ struct JoinTests {
                 to: PeerAddress(host: "127.0.0.1", port: ports.webSocket ?? 0, path: "/project/edge-1/events"),
                 headers: [("Node_id", "edge-1"), ("Project_id", "project"), ("Connectionuse", "msg")], authority: content.authority,
                 identity: Self.identity(content.pair))
-            #expect(channel.capabilities == ["events", "confirmations"])
+            #expect(channel.capabilities == Set(PeerCapability.allCases.map(\.rawValue)))
             try await channel.send(Array("hello".utf8))
             var messages = channel.messages().makeAsyncIterator()
             let answer = try await messages.next()

@@ -31,7 +31,11 @@ actor LeaseKeeper {
         try await withThrowingTaskGroup(of: Void.self) { group in
             // The first element is how things stand.
             group.addTask { [backend, connected] in
-                for await isConnected in await backend.connectivity().dropFirst() where isConnected { connected.set() }
+                for await isConnected in await backend.connectivity().dropFirst() where isConnected {
+                    connected.set()
+                    // The cloud ends the line of a node that was deleted.
+                    await node.suspectLoss()
+                }
             }
             defer { group.cancelAll() }
             try await keepRenewing(node)
@@ -47,7 +51,7 @@ actor LeaseKeeper {
             }
             do {
                 if await backend.renewsLease() {
-                    try await look(owner: uid)
+                    try await look(owner: uid, node)
                 } else {
                     // What the cloud has written meanwhile is not known here.
                     if lookedAt != nil { lease = nil }
@@ -74,14 +78,19 @@ actor LeaseKeeper {
     }
 
     /// Where the cloud renews the lease, sees that it is there and that it really is renewed.
-    private func look(owner uid: String) async throws {
+    private func look(owner uid: String, _ node: NodeKeeper) async throws {
         let now = clock.now().uptime
         if lease != nil, let lookedAt, now - lookedAt < duration * 0.7 { return }
-        let known = lookedAt == nil ? nil : lease
+        let isFirst = lookedAt == nil
+        let known = isFirst ? nil : lease
         lease = nil
         // The look after the first one comes with the next round.
-        lookedAt = lookedAt == nil ? now - duration * 0.5 : now
-        do { lease = try await backend.lease() } catch let status as KubeStatus where status.isNotFound { return try await renew(owner: uid) }
+        lookedAt = isFirst ? now - duration * 0.5 : now
+        do { lease = try await backend.lease() } catch let status as KubeStatus where status.isNotFound {
+            // One that was there before has gone with its node.
+            if !isFirst { await node.suspectLoss() }
+            return try await renew(owner: uid)
+        }
         if let known, known.spec["renewTime"] == lease?.spec["renewTime"] { try await renew(owner: uid) }
     }
 

@@ -55,7 +55,10 @@ actor NodeKeeper {
     var uid: String? { reporter.node.flatMap { $0.uid.isEmpty ? nil : $0.uid } }
 
     /// Something that belongs to the node is gone: the next round looks whether the node is still there.
-    func suspectLoss() { isLossSuspected = true }
+    func suspectLoss() {
+        isLossSuspected = true
+        wake.set()
+    }
 
     /// The lease was renewed; after a gap the next rounds look what the cluster has made of the node.
     func leased(duration: Duration) {

@@ -90,8 +90,31 @@ struct LogStream: Sendable {
 
     private func noteRotation(of file: LogFile, _ pace: inout FollowPace) {
         guard pace.successor == nil, let current = LogFile.Identity(path: path), current != file.identity else { return }
-        guard let next = try? LogFile(path: path) else { return }
+        guard let next = successor(of: file) else { return }
         pace.begin(next, clock.now().uptime)
+    }
+
+    /// The file that was begun after this one: for a slow reader there may be several, of which all but the last have been rotated too.
+    private func successor(of file: LogFile) -> LogFile? {
+        for _ in 0..<8 {
+            let name = nameAfter(file)
+            guard let next = try? LogFile(path: name) else { continue }
+            // A rotation meanwhile would have put another file between.
+            if name != path || nameAfter(file) == path { return next }
+        }
+        return nil
+    }
+
+    /// Rotated files bear the name of the log and what sorts by time; those that are compressed are too old to be between.
+    private func nameAfter(_ file: LogFile) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let directory = parts.dropLast().joined(separator: "/")
+        let prefix = (parts.last.map(String.init) ?? "") + "."
+        let rotated = LogFile.names(in: directory).filter { $0.hasPrefix(prefix) && !$0.hasSuffix(".gz") && !$0.hasSuffix(".tmp") }.sorted()
+        guard let own = rotated.first(where: { LogFile.Identity(path: "\(directory)/\($0)") == file.identity }),
+            let next = rotated.first(where: { $0 > own })
+        else { return path }
+        return "\(directory)/\(next)"
     }
 
     /// A runtime that cannot tell is asked again; what it does not know has ended.
