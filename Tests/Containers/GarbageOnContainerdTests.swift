@@ -14,16 +14,29 @@ struct GarbageOnContainerdTests {
         try await ContainerdBed.withBed { bed in
             _ = try await bed.busybox()
             let backend = FakeKubeletBackend()
-            let pod = KubeletOnContainerdTests.plainPod(
+            // A quarter of the lines at a time; the next comes when a log has been rotated.
+            var pod = KubeletOnContainerdTests.plainPod(
                 "writer",
-                "i=0; while [ $i -lt 60 ]; do i=$((i+1)); seq $((i*1000)) $((i*1000+999)); sleep 0.05; done; echo done; sleep 100000")
+                """
+                i=0; while [ $i -lt 60 ]; do i=$((i+1)); seq $((i*1000)) $((i*1000+999)); sleep 0.05
+                if [ $((i%15)) = 0 ]; then until [ -e /turns/$i ]; do sleep 0.02; done; fi; done; echo done; sleep 100000
+                """)
+            pod.spec["volumes"] = [["name": "turns", "emptyDir": [:]]]
+            var container = pod.spec["containers"][0]
+            container["volumeMounts"] = [["name": "turns", "mountPath": "/turns"]]
+            pod.spec["containers"] = [container]
             await backend.start([pod])
+            let turns = "\(bed.directory)/edged/pods/\(pod.uid)/volumes/kubernetes.io~empty-dir/turns"
             let directory = "\(bed.directory)/logs/default_writer_\(pod.uid)/main"
             try await KubeletOnContainerdTests.withKubelet(bed, backend) {
                 $0.garbage.logSize = 300_000
                 $0.garbage.logFiles = 20
                 $0.housekeepingInterval = .milliseconds(200)
             } body: {
+                for turn in 1...4 {
+                    try await bed.eventually("log \(turn) is rotated") { try Self.files(directory).filter { $0 != "0.log" }.count >= turn }
+                    try HostFile.write([], to: "\(turns)/\(turn * 15)")
+                }
                 try await bed.eventually("everything is written and rotated") {
                     let files = try Self.files(directory)
                     // The newest is written to, the one before it waits for the next rotation.

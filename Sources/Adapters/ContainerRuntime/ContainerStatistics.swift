@@ -24,6 +24,7 @@ extension ContainerStatistics {
         self.init(id: stats.attributes.id, name: stats.attributes.metadata.name, labels: stats.attributes.labels)
         if stats.hasCpu {
             if stats.cpu.hasUsageCoreNanoSeconds { processor.nanoseconds = stats.cpu.usageCoreNanoSeconds.value }
+            if stats.cpu.timestamp > 0 { processor.measuredAt = .nanoseconds(stats.cpu.timestamp) }
             if stats.cpu.hasUsageNanoCores { processor.nanoCores = stats.cpu.usageNanoCores.value }
         }
         if stats.hasMemory {

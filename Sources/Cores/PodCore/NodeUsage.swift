@@ -30,10 +30,13 @@ package struct ProcessorUsage: Sendable, Hashable {
     package var nanoCores: UInt64?
     /// Nanoseconds of processor time since the start.
     package var nanoseconds: UInt64?
+    /// When that was so, by the clock of whoever measured it; nil where nobody says.
+    package var measuredAt: Duration?
 
-    package init(nanoCores: UInt64? = nil, nanoseconds: UInt64? = nil) {
+    package init(nanoCores: UInt64? = nil, nanoseconds: UInt64? = nil, measuredAt: Duration? = nil) {
         self.nanoCores = nanoCores
         self.nanoseconds = nanoseconds
+        self.measuredAt = measuredAt
     }
 }
 

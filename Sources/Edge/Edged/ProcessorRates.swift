@@ -3,6 +3,7 @@ struct ProcessorRates: Sendable {
     private struct Sample {
         var nanoseconds: UInt64
         var at: Duration
+        var measuredAt: Duration?
         var rate: UInt64?
     }
 
@@ -18,16 +19,22 @@ struct ProcessorRates: Sendable {
     func hasRecent(_ uptime: Duration) -> Bool { sampledAt.map { uptime - $0 < Self.longest } ?? false }
 
     /// Nanoseconds of processor time a second since the last sample; nil at the first one.
-    mutating func rate(_ name: String, _ nanoseconds: UInt64?, at uptime: Duration) -> UInt64? {
+    ///
+    /// Where it is known when a sample was measured, that counts: what a runtime answers may be late.
+    mutating func rate(_ name: String, _ nanoseconds: UInt64?, measuredAt: Duration? = nil, at uptime: Duration) -> UInt64? {
         guard let nanoseconds else { return nil }
         guard let last = samples[name], last.nanoseconds <= nanoseconds, uptime - last.at < Self.longest else {
-            samples[name] = Sample(nanoseconds: nanoseconds, at: uptime, rate: nil)
+            samples[name] = Sample(nanoseconds: nanoseconds, at: uptime, measuredAt: measuredAt, rate: nil)
             return nil
         }
-        let passed = uptime - last.at
+        var passed = uptime - last.at
+        // A clock that was set says nothing.
+        if let measuredAt, let before = last.measuredAt, measuredAt - before > .zero, measuredAt - before < Self.longest {
+            passed = measuredAt - before
+        }
         guard passed >= Self.shortest else { return last.rate }
         let rate = UInt64(min(Double(nanoseconds - last.nanoseconds) / (passed / .seconds(1)), 1e18))
-        samples[name] = Sample(nanoseconds: nanoseconds, at: uptime, rate: rate)
+        samples[name] = Sample(nanoseconds: nanoseconds, at: uptime, measuredAt: measuredAt, rate: rate)
         return rate
     }
 

@@ -68,9 +68,9 @@ actor UsageReader: UsageSource {
         }
     }
 
-    private func processor(_ name: String, _ nanoseconds: UInt64?, told: UInt64? = nil) -> ProcessorUsage {
-        let rate = rates.rate(name, nanoseconds, at: context.clock.now().uptime)
-        return ProcessorUsage(nanoCores: rate ?? told, nanoseconds: nanoseconds)
+    private func processor(_ name: String, _ nanoseconds: UInt64?, measuredAt: Duration? = nil, told: UInt64? = nil) -> ProcessorUsage {
+        let rate = rates.rate(name, nanoseconds, measuredAt: measuredAt, at: context.clock.now().uptime)
+        return ProcessorUsage(nanoCores: rate ?? told, nanoseconds: nanoseconds, measuredAt: measuredAt)
     }
 
     private func systemContainers(_ node: NodeFacts) -> [ContainerUsage] {
@@ -94,7 +94,8 @@ actor UsageReader: UsageSource {
         usage.containers = statistics.sorted { $0.name < $1.name }.map { container in
             var own = ContainerUsage(name: container.name, id: container.id)
             own.startTime = subject.started[container.id]
-            own.processor = processor(container.id, container.processor.nanoseconds, told: container.processor.nanoCores)
+            let measured = container.processor
+            own.processor = processor(container.id, measured.nanoseconds, measuredAt: measured.measuredAt, told: measured.nanoCores)
             own.memory = container.memory
             return own
         }
