@@ -1,3 +1,4 @@
+import CMalloc
 import Glibc
 import Primitives
 import Supervision
@@ -45,12 +46,16 @@ enum ProgramPages {
         return Mapping(start: bounds[0], end: bounds[1], isCode: fields[1] == "r-xp", path: String(path))
     }
 
-    /// Gives back once the start is over, and then from time to time.
+    /// Gives back once the start is over, and then from time to time: pages of the program every ten minutes, and each minute what of the
+    /// heap nobody uses, for a rush of pods leaves holes in it that the allocator keeps.
     static func keepFew(clock: any MomentSource) async throws {
         try await clock.wait(until: clock.now().uptime + .seconds(15))
         while true {
             giveBack()
-            try await clock.wait(until: clock.now().uptime + .seconds(600))
+            for _ in 0..<10 {
+                malloc_trim(0)
+                try await clock.wait(until: clock.now().uptime + .seconds(60))
+            }
         }
     }
 }
