@@ -64,10 +64,10 @@ struct ContainerdBed: Sendable {
         return try await runtime.image(BusyboxImage.reference)
     }
 
-    /// Asks again every 20 ms for at most 30 s until it is so.
+    /// Asks again every 20 ms for at most a minute until it is so.
     func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
         let clock = SystemClock()
-        let deadline = clock.now().uptime + .seconds(30)
+        let deadline = clock.now().uptime + .seconds(60)
         while try await !condition() {
             try #require(clock.now().uptime < deadline, what)
             try await clock.wait(until: clock.now().uptime + .milliseconds(20))
