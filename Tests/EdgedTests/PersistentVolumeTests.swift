@@ -195,7 +195,13 @@ import Testing
         #expect(stat(path, &information) == 0 && information.st_gid == 1234)
         try HostFiles.create([1], at: path + "/file", mode: 0o600)
         try Mounts.unmountAll(below: bed.directory)
-        try await mounter.mount(plan(isReadOnly: true))
+        // A container that another test starts holds a copy of every mount for a moment, and a disk that is mounted to be written stays so meanwhile.
+        try await bed.eventually("the disk is free") {
+            do { try await mounter.mount(plan(isReadOnly: true)) } catch let failure as EdgedFailure where failure.message.contains("busy") {
+                return false
+            }
+            return true
+        }
         #expect(HostFiles.exists(path + "/file"))
         #expect(throws: EdgedFailure.self) { try HostFiles.create([1], at: path + "/other", mode: 0o600) }
         try Mounts.unmountAll(below: bed.directory)
