@@ -65,7 +65,7 @@ struct KubeletBed: Sendable {
             node: NodeState(NodeFacts(configuration, cgroups: cgroups)),
             images: ImageStore(runtime: runtime, clock: clock, logger: logger),
             cgroups: cgroups, handlers: network, events: events, meter: NoMeter(), devices: NoDevices(), logger: logger,
-            root: try OwnDirectory(configuration.rootDirectory),
+            starts: .podStarts(clock: clock), root: try OwnDirectory(configuration.rootDirectory),
             logs: try OwnDirectory(configuration.podLogDirectory))
     }
 

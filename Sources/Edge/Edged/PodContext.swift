@@ -1,3 +1,4 @@
+import Glibc
 import ContainerRuntime
 import Logging
 import PodCore
@@ -17,9 +18,18 @@ struct PodContext: Sendable {
     let meter: any KubeletMeter
     let devices: any DeviceAllocator
     let logger: Logger
+    let starts: Turnstile
     /// Everything below `rootDirectory` and the pods' logs: nothing else on this machine is ever removed.
     let root: OwnDirectory
     let logs: OwnDirectory
+}
+
+extension Turnstile {
+    /// Through which sandboxes and containers are made. They cost processor time: in a rush the first pods run early instead of all of them
+    /// late, and a pod under way goes before one that has nothing yet. A runtime that hangs over one pod holds the others for two seconds.
+    static func podStarts(clock: any MomentSource) -> Turnstile {
+        Turnstile(places: 2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), patience: .seconds(2), clock: clock)
+    }
 }
 
 /// What is known of the node, for plans and status.

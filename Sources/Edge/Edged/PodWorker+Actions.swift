@@ -128,7 +128,7 @@ extension PodWorker {
         let id: String
         let begin = context.clock.now().uptime
         do {
-            id = try await context.runtime.runSandbox(plan)
+            id = try await context.starts.pass { [runtime = context.runtime, plan] in try await runtime.runSandbox(plan) }
             context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: false))
         } catch let failure as RuntimeFailure {
             record(.sandboxFailed(failure.message))
@@ -166,13 +166,15 @@ extension PodWorker {
         let plan = try await plan(container, attempt: attempt, image: image, sandbox: sandbox, node)
         let id: String
         do {
-            id = try await context.runtime.createContainer(plan, inSandbox: sandbox.id, sandboxPlan)
+            id = try await context.starts.pass(isUrgent: true) { [runtime = context.runtime] in
+                try await runtime.createContainer(plan, inSandbox: sandbox.id, sandboxPlan)
+            }
         } catch let failure as RuntimeFailure {
             throw StartFailure.create(failure.message)
         }
         record(.created(container.name), about: container)
         do {
-            try await context.runtime.startContainer(id)
+            try await context.starts.pass(isUrgent: true) { [runtime = context.runtime] in try await runtime.startContainer(id) }
         } catch let failure as RuntimeFailure {
             throw StartFailure.run(failure.message)
         }
