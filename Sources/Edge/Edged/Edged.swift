@@ -51,7 +51,8 @@ package struct Edged: Sendable {
                 runtime: runtime, clock: clock,
                 credentialFiles: ["\(configuration.rootDirectory)/config.json", "/root/.docker/config.json", "/.docker/config.json"],
                 logger: logger), cgroups: cgroups, handlers: handlers, events: events, meter: meter, devices: devices, logger: logger,
-            starts: .podStarts(clock: clock), root: try OwnDirectory(configuration.rootDirectory), logs: try OwnDirectory(configuration.podLogDirectory))
+            starts: .podStarts(clock: clock), root: try OwnDirectory(configuration.rootDirectory),
+            logs: try OwnDirectory(configuration.podLogDirectory))
         self.processes = processes
         self.reclaimer = reclaimer
         let current = current

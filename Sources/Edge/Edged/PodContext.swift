@@ -1,5 +1,5 @@
-import Glibc
 import ContainerRuntime
+import Glibc
 import Logging
 import PodCore
 import Primitives
