@@ -30,6 +30,11 @@ package final class ManualClock: MomentSource {
         for continuation in due { continuation.resume() }
     }
 
+    /// Returns once as many tasks wait for a time.
+    package func waitForSleepers(_ count: Int) async {
+        while state.withLock({ $0.sleepers.count < count }) { await Task.yield() }
+    }
+
     /// Sets the wall clock alone, as an operator or NTP does.
     package func setWall(_ wall: Timestamp) { state.withLock { $0.moment.wall = wall } }
 

@@ -1,5 +1,6 @@
 import DeliveryCore
 import EdgeMessages
+import EdgeTesting
 import FoundationEssentials
 import KubeMachinery
 import Logging
@@ -123,6 +124,51 @@ final class MetaManagerTests {
         guard case .upsert(let changed) = await changes.next() else { throw Failure() }
         #expect(changed.version == 7)
         #expect(changed.status["conditions"][1]["status"] == "True")
+    }
+
+    @Test("copies that no pod refers to go the second time they are seen, and what a pod uses stays")
+    func unusedCopies() async throws {
+        let clock = ManualClock()
+        let manager = MetaManager(
+            configuration: MetaManager.Configuration(nodeName: "edge-1"), store: store, uplink: cloud, clock: clock,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        func object(_ name: String, _ namespace: String = "default") -> JSONValue {
+            ["metadata": ["name": .string(name), "namespace": .string(namespace), "uid": .string(name), "resourceVersion": "3"], "data": [:]]
+        }
+        var web = pod("web")
+        web["spec"]["volumes"] = [["name": "v", "projected": ["sources": [["configMap": ["name": "root-ca"]]]]], ["secret": ["secretName": "key"]]]
+        web["spec"]["containers"][0]["envFrom"] = [["configMapRef": ["name": "settings"]]]
+        try await manager.apply(downstream("insert", "default/pod/web", web))
+        for name in ["root-ca", "settings", "other"] {
+            try await manager.apply(downstream("insert", "default/configmap/\(name)", object(name)))
+            try await manager.apply(downstream("insert", "gone/configmap/\(name)", object(name, "gone")))
+        }
+        for name in ["key", "later"] { try await manager.apply(downstream("insert", "default/secret/\(name)", object(name))) }
+        func left() async throws -> [String] {
+            var names: [String] = []
+            for resource in [EdgeRecords.configMaps, EdgeRecords.secrets] {
+                names += try await store.list(resource, namespace: nil, limit: nil, after: nil).objects.map { "\($0.key)" }
+            }
+            return names.sorted()
+        }
+        func nextSweep() async {
+            await clock.waitForSleepers(1)
+            clock.advance(by: .seconds(3600))
+            await clock.waitForSleepers(1)
+        }
+        let all = try await left()
+        #expect(all.count == 8)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try? await manager.run() }
+            await nextSweep()
+            #expect(try await left() == all, "a pod that comes back finds its configuration though the line is down")
+            var job = pod("job", uid: "u2")
+            job["spec"]["imagePullSecrets"] = [["name": "later"]]
+            try await manager.apply(downstream("insert", "default/pod/job", job))
+            await nextSweep()
+            #expect(try await left() == ["default/key", "default/later", "default/root-ca", "default/settings"])
+            tasks.cancelAll()
+        }
     }
 
     @Test("a runtime class comes from the cloud, and from the store once the cloud is away")

@@ -19,6 +19,8 @@ package actor MetaManager {
         package var writeTimeout = Duration.seconds(60)
         /// How long to wait before a report that the cloud could not take is sent again.
         package var retryDelay = Duration.seconds(5)
+        /// How often copies that no pod refers to are looked for; they go the second time.
+        package var sweepInterval = Duration.seconds(3600)
 
         package init(nodeName: String) { self.nodeName = nodeName }
     }
@@ -60,6 +62,15 @@ package actor MetaManager {
                 for await _ in self.retries {
                     try await self.clock.wait(until: self.clock.now().uptime + self.configuration.retryDelay)
                     if await self.uplink.isConnected() { await self.flush() }
+                }
+            }
+            group.addTask {
+                var unused: Set<UnusedCopy> = []
+                while true {
+                    try await self.clock.wait(until: self.clock.now().uptime + self.configuration.sweepInterval)
+                    do { unused = try await self.sweep(unusedBefore: unused) } catch {
+                        self.logger.warning("copies that no pod refers to stay for now", metadata: ["error": "\(error)"])
+                    }
                 }
             }
             _ = try await group.next()
