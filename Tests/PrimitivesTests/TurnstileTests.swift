@@ -19,20 +19,20 @@ import Testing
         var names: [String] { started.withLock(\.self) }
     }
 
-    private func settle() async { for _ in 0..<200 { await Task.yield() } }
+    private static func settle() async { for _ in 0..<200 { await Task.yield() } }
 
     @Test func `as many as there are places go through, in order, the urgent ones first`() async throws {
-        let turnstile = Turnstile(places: 2, patience: .seconds(5), clock: ManualClock())
+        let turnstile = Turnstile(places: 2, patience: Turnstile.Patience(.seconds(5), clock: ManualClock()))
         let work = Work(["a", "b", "c", "d", "urgent"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for (name, isUrgent) in [("a", false), ("b", false), ("c", false), ("d", false), ("urgent", true)] {
                 tasks.addTask { try await turnstile.pass(isUrgent: isUrgent) { await work.run(name) } }
-                await settle()
+                await Self.settle()
             }
             #expect(work.names == ["a", "b"])
             for (name, through) in [("b", "urgent"), ("a", "c"), ("c", "d")] {
                 work.ends[name]?.set()
-                await settle()
+                await Self.settle()
                 #expect(work.names.last == through)
             }
             for name in ["d", "urgent"] { work.ends[name]?.set() }
@@ -43,43 +43,74 @@ import Testing
 
     @Test func `what hangs does not count for long, and its late end gives no place twice`() async throws {
         let clock = ManualClock()
-        let turnstile = Turnstile(places: 1, patience: .seconds(5), clock: clock)
+        let turnstile = Turnstile(places: 1, patience: Turnstile.Patience(.seconds(5), clock: clock))
         let work = Work(["hangs", "next", "last"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for name in ["hangs", "next", "last"] {
                 tasks.addTask { try await turnstile.pass { await work.run(name) } }
-                await settle()
+                await Self.settle()
             }
             #expect(work.names == ["hangs"])
             clock.advance(by: .seconds(5))
-            await settle()
+            await Self.settle()
             #expect(work.names == ["hangs", "next"])
             work.ends["hangs"]?.set()
-            await settle()
+            await Self.settle()
             #expect(work.names == ["hangs", "next"])
             work.ends["next"]?.set()
-            await settle()
+            await Self.settle()
             #expect(work.names == ["hangs", "next", "last"])
             work.ends["last"]?.set()
             try await tasks.waitForAll()
         }
     }
 
-    @Test func `a cancelled task does not wait, and takes no place`() async throws {
-        let turnstile = Turnstile(places: 1, patience: .seconds(5), clock: ManualClock())
-        let work = Work(["a", "cancelled", "b"])
-        let first = Task { try await turnstile.pass { await work.run("a") } }
-        await settle()
-        let second = Task { try await turnstile.pass { await work.run("cancelled") } }
-        await settle()
-        #expect(work.names == ["a"])
-        second.cancel()
-        try await second.value
-        #expect(work.names == ["a", "cancelled"])
-        work.ends["a"]?.set()
-        try await first.value
-        work.ends["b"]?.set()
-        try await turnstile.pass { await work.run("b") }
-        #expect(work.names == ["a", "cancelled", "b"])
+    @Test func `no more than its places are inside at once, and all get through`() async throws {
+        let turnstile = Turnstile(places: 3)
+        let counts = Mutex((inside: 0, most: 0, done: 0))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for index in 0..<200 {
+                tasks.addTask {
+                    try await turnstile.pass(isUrgent: index % 7 == 0) {
+                        counts.withLock {
+                            $0.inside += 1
+                            $0.most = max($0.most, $0.inside)
+                        }
+                        for _ in 0..<5 { await Task.yield() }
+                        counts.withLock {
+                            $0.inside -= 1
+                            $0.done += 1
+                        }
+                    }
+                }
+            }
+            try await tasks.waitForAll()
+        }
+        counts.withLock { #expect($0 == (inside: 0, most: 3, done: 200)) }
+    }
+
+    @Test func `who is cancelled while waiting does not go through and takes no place`() async throws {
+        let turnstile = Turnstile(places: 1)
+        let work = Work(["inside"])
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await turnstile.pass { await work.run("inside") } }
+            await Self.settle()
+            let passed = await Self.cancelWhileWaiting(turnstile)
+            #expect(passed == 0)
+            work.ends["inside"]?.set()
+            try await tasks.waitForAll()
+        }
+        let isFree = try await turnstile.pass { true }
+        #expect(isFree)
+    }
+
+    /// How many of ten got through that were cancelled while they waited.
+    private static func cancelWhileWaiting(_ turnstile: Turnstile) async -> Int {
+        await withTaskGroup(of: Bool.self) { waiters in
+            for _ in 0..<10 { waiters.addTask { (try? await turnstile.pass { true }) ?? false } }
+            await settle()
+            waiters.cancelAll()
+            return await waiters.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
     }
 }

@@ -1,44 +1,70 @@
 internal import Synchronization
 
-/// Lets a few tasks at a time through to something that is slower the more use it at once; the others wait in the order in which they came.
-///
-/// What takes longer than `patience` no longer counts: something that hangs never keeps the others waiting for long.
+/// Lets so many tasks at a time through to something that is slower the more use it at once; the others wait in the order in which they came.
 package final class Turnstile: Sendable {
-    private struct Waiter {
-        let number: Int
-        let isUrgent: Bool
-        let continuation: CheckedContinuation<Void, Never>
+    /// After how long somebody inside no longer counts, so that what hangs never keeps the others waiting for long.
+    package struct Patience: Sendable {
+        let duration: Duration
+        let clock: any MomentSource
+
+        package init(_ duration: Duration, clock: any MomentSource) {
+            self.duration = duration
+            self.clock = clock
+        }
+    }
+
+    /// Those who wait, by the number of their coming.
+    private struct Queue {
+        private var waiting: [UInt64: CheckedContinuation<Bool, Never>] = [:]
+        /// Nobody with a smaller number waits.
+        private var first = UInt64.max
+
+        mutating func append(_ number: UInt64, _ continuation: CheckedContinuation<Bool, Never>) {
+            first = waiting.isEmpty ? number : min(first, number)
+            waiting[number] = continuation
+        }
+
+        mutating func remove(_ number: UInt64) -> CheckedContinuation<Bool, Never>? { waiting.removeValue(forKey: number) }
+
+        mutating func removeFirst() -> (number: UInt64, continuation: CheckedContinuation<Bool, Never>)? {
+            guard !waiting.isEmpty else { return nil }
+            while true {
+                let number = first
+                first += 1
+                if let continuation = waiting.removeValue(forKey: number) { return (number, continuation) }
+            }
+        }
     }
 
     private struct State {
         var free: Int
-        var nextNumber = 0
-        var waiters: [Waiter] = []
+        var next: UInt64 = 0
         /// Who is through and counts.
-        var inside: Set<Int> = []
+        var inside: Set<UInt64> = []
+        var urgent = Queue()
+        var others = Queue()
     }
 
-    private let patience: Duration
-    private let clock: any MomentSource
+    private let patience: Patience?
     private let state: Mutex<State>
 
-    package init(places: Int, patience: Duration, clock: any MomentSource) {
+    package init(places: Int, patience: Patience? = nil) {
         self.patience = patience
-        self.clock = clock
         state = Mutex(State(free: places))
     }
 
-    /// Runs `body` once there is a place; what is urgent goes before what is not. A cancelled task does not wait: its body runs at once.
+    /// Calls `body` when it is its turn; what is urgent goes before what is not. Throws `CancellationError` where the task is cancelled before.
     package func pass<Result: Sendable>(isUrgent: Bool = false, _ body: @Sendable () async throws -> Result) async throws -> Result {
         let number = state.withLock { state in
-            state.nextNumber += 1
-            return state.nextNumber
+            state.next += 1
+            return state.next
         }
-        await enter(number, isUrgent)
+        guard await enter(number, isUrgent) else { throw CancellationError() }
         defer { leave(number) }
+        guard let patience else { return try await body() }
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { [self] in
-                try await clock.wait(until: clock.now().uptime + patience)
+                try await patience.clock.wait(until: patience.clock.now().uptime + patience.duration)
                 leave(number)
             }
             defer { tasks.cancelAll() }
@@ -46,43 +72,37 @@ package final class Turnstile: Sendable {
         }
     }
 
-    private func enter(_ number: Int, _ isUrgent: Bool) async {
+    private func enter(_ number: UInt64, _ isUrgent: Bool) async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isThrough = state.withLock { state in
+                let isIn: Bool? = state.withLock { state in
+                    if Task.isCancelled { return false }
                     if state.free > 0 {
                         state.free -= 1
                         state.inside.insert(number)
                         return true
                     }
-                    if Task.isCancelled { return true }
-                    let waiter = Waiter(number: number, isUrgent: isUrgent, continuation: continuation)
-                    let place = isUrgent ? state.waiters.firstIndex { !$0.isUrgent } : nil
-                    state.waiters.insert(waiter, at: place ?? state.waiters.endIndex)
-                    return false
+                    if isUrgent { state.urgent.append(number, continuation) } else { state.others.append(number, continuation) }
+                    return nil
                 }
-                if isThrough { continuation.resume() }
+                if let isIn { continuation.resume(returning: isIn) }
             }
         } onCancel: {
-            let waiter = state.withLock { state in
-                state.waiters.firstIndex { $0.number == number }.map { state.waiters.remove(at: $0) }
-            }
-            waiter?.continuation.resume()
+            state.withLock { $0.urgent.remove(number) ?? $0.others.remove(number) }?.resume(returning: false)
         }
     }
 
     /// Gives the place to the next one; the second time it does nothing.
-    private func leave(_ number: Int) {
-        let next = state.withLock { state -> Waiter? in
+    private func leave(_ number: UInt64) {
+        let next = state.withLock { state -> CheckedContinuation<Bool, Never>? in
             guard state.inside.remove(number) != nil else { return nil }
-            guard !state.waiters.isEmpty else {
+            guard let next = state.urgent.removeFirst() ?? state.others.removeFirst() else {
                 state.free += 1
                 return nil
             }
-            let next = state.waiters.removeFirst()
             state.inside.insert(next.number)
-            return next
+            return next.continuation
         }
-        next?.continuation.resume()
+        next?.resume(returning: true)
     }
 }

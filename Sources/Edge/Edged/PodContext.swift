@@ -28,7 +28,7 @@ extension Turnstile {
     /// Through which sandboxes and containers are made. They cost processor time: in a rush the first pods run early instead of all of them
     /// late, and a pod under way goes before one that has nothing yet. A runtime that hangs over one pod holds the others for two seconds.
     static func podStarts(clock: any MomentSource) -> Turnstile {
-        Turnstile(places: 2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), patience: .seconds(2), clock: clock)
+        Turnstile(places: 2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), patience: Patience(.seconds(2), clock: clock))
     }
 }
 
