@@ -78,8 +78,8 @@ let storeys: [Storey] = [
     ]),
     Storey(name: "Cloud", order: .closed, rooms: [
         Room(name: "CloudHub",
-             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "Supervision", "Trust", "HTTPServing",
-                    "EdgeTransport"],
+             uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "KubeClient", "Supervision", "Trust",
+                    "HTTPServing", "EdgeTransport"],
              libraries: [logging]),
         Room(name: "EdgeController",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "KubeClient", "Supervision"],

@@ -1,16 +1,34 @@
 package import Primitives
 
 /// The token with which a node joins: the fingerprint of the CA and a signed expiry (`spec/01 §2.4`).
+///
+/// Ours also bear a number by which they are revoked, and may be good for one node; a Go cloudcore's have neither.
 package struct JoinToken: Sendable {
     /// Lower-case hexadecimal of the SHA-256 over the CA certificate's DER.
     package let authorityFingerprint: String
     /// What the edge presents as `Authorization: Bearer`.
     package let webToken: Redacted<String>
 
+    /// What a token that holds says.
+    package struct Claims: Sendable, Hashable {
+        /// nil for a token of a Go cloudcore, which cannot be revoked.
+        package var identifier: String?
+        /// The one node that may join with it; nil for any.
+        package var node: String?
+
+        package init(identifier: String? = nil, node: String? = nil) {
+            self.identifier = identifier
+            self.node = node
+        }
+    }
+
     /// Makes a token that is good until `expiry`.
-    package init(authority: CertificateAuthority, expiry: Timestamp) {
+    package init(authority: CertificateAuthority, expiry: Timestamp, claims: Claims = Claims()) {
         authorityFingerprint = authority.fingerprint
-        webToken = Redacted(JSONWebToken.sign(["exp": .integer(expiry.seconds)], secret: authority.key.der.exposed))
+        var signed: JSONValue = ["exp": .integer(expiry.seconds)]
+        if let identifier = claims.identifier { signed["jti"] = .string(identifier) }
+        if let node = claims.node { signed["sub"] = .string(NodeSubject.commonName(of: node)) }
+        webToken = Redacted(JSONWebToken.sign(signed, secret: authority.key.der.exposed))
     }
 
     /// Takes a token apart; blanks and line ends around it do not count (D-12). Throws `malformedToken`.
@@ -44,10 +62,19 @@ package struct JoinToken: Sendable {
         }
     }
 
-    /// Checks what an edge presented. Throws `malformedToken`, `badSignature`, `expired` or `notYetValid`.
-    package static func verify(webToken: String, authority: CertificateAuthority, at now: Timestamp) throws {
+    /// Checks what an edge presented and returns what it says. Throws `malformedToken`, `badSignature`, `expired` or `notYetValid`.
+    @discardableResult
+    package static func verify(webToken: String, authority: CertificateAuthority, at now: Timestamp) throws -> Claims {
         let token = try JSONWebToken(parsing: webToken)
         try token.verify(secret: authority.key.der.exposed)
         try token.verifyTimes(at: now)
+        var claims = Claims(identifier: token.claims["jti"].string)
+        if !token.claims["sub"].isNull {
+            guard let node = token.claims["sub"].string.flatMap(NodeSubject.node(inCommonName:)) else {
+                throw TrustError(code: .malformedToken, message: "the token is for something that is no node")
+            }
+            claims.node = node
+        }
+        return claims
     }
 }

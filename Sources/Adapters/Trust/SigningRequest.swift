@@ -13,8 +13,13 @@ package enum NodeSubject {
 
     /// The node that a certificate speaks for; nil where it speaks for none.
     package static func node(of facts: CertificateFacts) -> String? {
-        guard facts.organizations.contains(organization), facts.commonName.hasPrefix(prefix) else { return nil }
-        let node = facts.commonName.dropFirst(prefix.count)
+        facts.organizations.contains(organization) ? node(inCommonName: facts.commonName) : nil
+    }
+
+    /// The node in `system:node:<node>`; nil for other names.
+    static func node(inCommonName name: String) -> String? {
+        guard name.hasPrefix(prefix) else { return nil }
+        let node = name.dropFirst(prefix.count)
         return node.isEmpty ? nil : String(node)
     }
 

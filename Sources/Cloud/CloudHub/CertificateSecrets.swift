@@ -18,6 +18,8 @@ struct CertificateSecrets: Sendable {
         case serverCertificate = "cloudcoredata"
         case serverKey = "cloudcorekeydata"
         case token = "tokendata"
+        /// The tokens of `tokensecret` that are not revoked: a line each, the number and the second in which it expires.
+        case tokenNumbers = "tokennumbers"
     }
 
     let api: any KubeAPI
@@ -59,8 +61,15 @@ struct CertificateSecrets: Sendable {
 
     /// Makes the secret hold these fields, whatever it held before.
     func write(_ name: Name, _ fields: [Field: [UInt8]]) async throws {
+        try await edit(name) { _ in fields }
+    }
+
+    /// Makes the secret hold the fields that follow from what it holds (nil where there is none), however many others write it.
+    func edit(_ name: Name, _ change: (KubeObject?) throws -> [Field: [UInt8]]) async throws {
         for _ in 0..<10 {
-            if let secret = try await read(name) {
+            let secret = try await read(name)
+            let fields = try change(secret)
+            if let secret {
                 let isSame = fields.allSatisfy { Self.bytes(secret, $0.key) == $0.value }
                 if isSame { return }
                 if try await replace(secret, fields) { return }

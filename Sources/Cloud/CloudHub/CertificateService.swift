@@ -6,13 +6,17 @@ package import Trust
 /// The HTTPS service on port 10002: the CA for everybody, certificates for nodes with a token or a certificate (`spec/01 §2.5`).
 package struct CertificateService: Sendable {
     private let authority: CertificateAuthority
+    private let tokens: JoinTokens
     private let lifetime: Duration
     private let clock: any MomentSource
     private let logger: Logger
 
     /// `lifetime` is the validity of the certificates that nodes get.
-    package init(authority: CertificateAuthority, lifetime: Duration, clock: any MomentSource = SystemClock(), logger: Logger) {
+    package init(
+        authority: CertificateAuthority, tokens: JoinTokens, lifetime: Duration, clock: any MomentSource = SystemClock(), logger: Logger
+    ) {
         self.authority = authority
+        self.tokens = tokens
         self.lifetime = lifetime
         self.clock = clock
         self.logger = logger
@@ -34,16 +38,13 @@ package struct CertificateService: Sendable {
 
     // MARK: - Certificates of nodes
 
-    private struct Refusal: Error {
-        let status: Int
-        let message: String
-    }
+    private typealias Refusal = JoinTokens.Refusal
 
     private func sign(_ request: HTTPRequest) async throws -> HTTPResponse {
         let body = try await request.body.collect(upTo: 1 << 20)
         do {
             let node = try nodeName(request)
-            try authorize(request, node)
+            try await authorize(request, node)
             let certificate = try issue(body, node, request.headers["ExtKeyUsages"])
             logger.info("edge certificate issued", metadata: ["node": "\(node)", "remote": "\(request.remoteAddress)"])
             return HTTPResponse(status: 200, headers: ["Content-Type": "application/octet-stream"], body: certificate)
@@ -60,18 +61,14 @@ package struct CertificateService: Sendable {
 
     private func nodeName(_ request: HTTPRequest) throws -> String {
         let name = request.headers["NodeName"] ?? ""
-        guard !name.isEmpty, name.utf8.count <= 253, name.utf8.allSatisfy(Self.isNameByte) else {
+        guard NodeName.isValid(name) else {
             throw Refusal(status: 400, message: "the NodeName header must hold the name of the node: lower-case letters, digits, '-' and '.'")
         }
         return name
     }
 
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        (97...122).contains(byte) || (48...57).contains(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
-    }
-
     /// A presented certificate decides alone; the token counts where there is none.
-    private func authorize(_ request: HTTPRequest, _ node: String) throws {
+    private func authorize(_ request: HTTPRequest, _ node: String) async throws {
         if let certificate = request.peerCertificate {
             let facts: CertificateFacts
             do {
@@ -86,11 +83,7 @@ package struct CertificateService: Sendable {
         }
         let parts = (request.headers["Authorization"] ?? "").split(separator: " ", omittingEmptySubsequences: true)
         guard parts.count == 2 else { throw Refusal(status: 401, message: "Invalid authorization token") }
-        do {
-            try JoinToken.verify(webToken: String(parts[1]), authority: authority, at: clock.now().wall)
-        } catch {
-            throw Refusal(status: 400, message: "Invalid authorization token: \(error)")
-        }
+        try await tokens.admit(String(parts[1]), node: node)
     }
 
     private func issue(_ body: [UInt8], _ node: String, _ usages: String?) throws -> [UInt8] {

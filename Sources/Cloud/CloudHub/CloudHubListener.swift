@@ -67,8 +67,10 @@ package struct CloudHubListener: Sendable {
     /// and `HTTPServingError` for a port that is taken.
     package func run(ready: @escaping @Sendable (Ports) async -> Void = { _ in }) async throws {
         let credentials = try await prepare()
+        let joins = JoinTokens(api: api, authority: credentials.authority, clock: clock, logger: logger)
+        let requests = JoinTokenController(tokens: joins, api: api, clock: clock, logger: logger)
         let service = CertificateService(
-            authority: credentials.authority, lifetime: configuration.nodeCertificateLifetime, clock: clock, logger: logger)
+            authority: credentials.authority, tokens: joins, lifetime: configuration.nodeCertificateLifetime, clock: clock, logger: logger)
         let https = server(
             configuration.httpsHost, configuration.httpsPort, credentials, .requested
         ) { try await service.answer($0) }
@@ -83,7 +85,8 @@ package struct CloudHubListener: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await https.run() }
             if let webSocket { group.addTask { try await webSocket.run() } }
-            group.addTask { try await tokens.run() }
+            group.addTask { try await tokens.run(revoked: joins.sharedRevoked) }
+            group.addTask { try await requests.run() }
             group.addTask { await ready(Ports(https: try await https.boundPort(), webSocket: try await webSocket?.boundPort())) }
             try await group.waitForAll()
         }

@@ -145,7 +145,7 @@ package actor CertificateApplication {
 
     private static func refusal(_ path: String, _ reply: CertificateReply) -> EdgeHubError {
         let words = String(decoding: reply.body.prefix(300), as: UTF8.self)
-        let advice = [400, 401].contains(reply.status) ? "; the join token may have expired: get a new one with `keadm gettoken`" : ""
+        let advice = [400, 401, 403].contains(reply.status) ? "; get a join token that is good for this node with `keadm gettoken`" : ""
         return EdgeHubError(code: .refused, message: "the cloud answered \(path) with \(reply.status) \(words)\(advice)")
     }
 
