@@ -19,6 +19,10 @@ import Testing
         var names: [String] { started.withLock(\.self) }
     }
 
+    private final class Counts: Sendable {
+        let state = Mutex((inside: 0, most: 0, done: 0))
+    }
+
     private static func settle() async { for _ in 0..<200 { await Task.yield() } }
 
     @Test func `as many as there are places go through, in order, the urgent ones first`() async throws {
@@ -67,17 +71,17 @@ import Testing
 
     @Test func `no more than its places are inside at once, and all get through`() async throws {
         let turnstile = Turnstile(places: 3)
-        let counts = Mutex((inside: 0, most: 0, done: 0))
+        let counts = Counts()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for index in 0..<200 {
                 tasks.addTask {
                     try await turnstile.pass(isUrgent: index % 7 == 0) {
-                        counts.withLock {
+                        counts.state.withLock {
                             $0.inside += 1
                             $0.most = max($0.most, $0.inside)
                         }
                         for _ in 0..<5 { await Task.yield() }
-                        counts.withLock {
+                        counts.state.withLock {
                             $0.inside -= 1
                             $0.done += 1
                         }
@@ -86,7 +90,7 @@ import Testing
             }
             try await tasks.waitForAll()
         }
-        counts.withLock { #expect($0 == (inside: 0, most: 3, done: 200)) }
+        counts.state.withLock { #expect($0 == (inside: 0, most: 3, done: 200)) }
     }
 
     @Test func `who is cancelled while waiting does not go through and takes no place`() async throws {
