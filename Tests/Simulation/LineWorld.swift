@@ -165,7 +165,8 @@ struct LineWorld {
         case .closed(let connection, .cloud): cloudLoses(connection)
         case .closed(let connection, .edge): edgeLoses(connection)
         case .sent(let connection, .cloud):
-            sessions[connection]?.sendFinished()
+            let now = now
+            sessions[connection]?.sendFinished(now: now)
             pumpCloud(connection)
         case .sent(let connection, .edge):
             guard connection == edgeConnection else { return }

@@ -1,6 +1,8 @@
 /// One open WebSocket as its user sees it: whole messages in and out, in order (`spec/01 §3.2`).
 package protocol MessageChannel: Sendable {
-    /// Sends one text message; returns when the socket has taken it, which is the backpressure. Throws `TransportError`.
+    /// Sends one text message; returns when the socket has taken it, which is the backpressure.
+    ///
+    /// Throws `TransportError`: `timedOut` where the peer takes nothing, however long a message may last that goes slowly.
     func send(_ payload: [UInt8]) async throws
 
     /// Whole messages (fragments joined), text or binary; ends when the connection does, with `TransportError` where it broke.
@@ -16,12 +18,16 @@ package protocol MessageChannel: Sendable {
     /// Go peers answer pings where they read, so this holds for them too. Throws `TransportError`: `timedOut`, or `closed`.
     func roundTrip(within time: Duration) async throws
 
+    /// All bytes that have come so far, those of an unfinished message too.
+    var receivedBytes: Int { get }
+
     /// What the peer announced in the upgrade, a server in its answer, a client in its request: the words of the header
     /// `Kubeedge-Capabilities`. Go peers announce nothing and ignore it.
     var capabilities: Set<String> { get }
 }
 
 extension MessageChannel {
+    package var receivedBytes: Int { 0 }
     package var capabilities: Set<String> { [] }
 }
 

@@ -24,6 +24,8 @@ struct WebSocketMessageChannel: MessageChannel {
         }
     }
 
+    var receivedBytes: Int { connection.receivedBytes }
+
     func close(_ reason: String) async { await connection.close(reason: reason) }
 
     func roundTrip(within time: Duration) async throws {

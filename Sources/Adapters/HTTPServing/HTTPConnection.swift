@@ -173,24 +173,33 @@ final class HTTPConnection: Sendable {
 }
 
 extension Channel {
-    /// Waits for a write; calls `onLate`, closes the channel and throws `timedOut` when the peer takes nothing for `time`.
+    /// Waits for a write; calls `onLate`, closes the channel and throws `timedOut` when the peer does not take it within `time`.
+    ///
+    /// With `slowest` the time begins anew where the peer has taken at least so many bytes in it.
     func deadline<Value: Sendable>(
-        _ time: Duration, for future: EventLoopFuture<Value>, onLate: (@Sendable () -> Void)? = nil
+        _ time: Duration, for future: EventLoopFuture<Value>, slowest: Int? = nil, onLate: (@Sendable () -> Void)? = nil
     ) async throws -> Value {
         let channel = self
         let isLate = Flag()
         let isDone = Flag()
-        let timer = eventLoop.scheduleTask(in: TimeAmount(time)) {
-            // A loop that is behind may have taken the timer up already when the write ends.
-            if isDone.isSet { return }
-            isLate.set()
-            onLate?()
-            channel.close(promise: nil)
+        let timer = NIOLoopBoundBox.makeEmptyBox(valueType: Scheduled<Void>.self, eventLoop: eventLoop)
+        @Sendable func look(again unsent: Int) {
+            timer.value = channel.eventLoop.scheduleTask(in: TimeAmount(time)) {
+                // A loop that is behind may have taken the timer up already when the write ends.
+                if isDone.isSet { return }
+                let left = channel.unsentBytes
+                if let slowest, unsent - left >= slowest { return look(again: left) }
+                isLate.set()
+                onLate?()
+                channel.close(promise: nil)
+            }
         }
+        // After the write, which most often is done by then.
+        eventLoop.execute { if !isDone.isSet { look(again: channel.unsentBytes) } }
         // On the loop, so that the timer cannot strike between a write that succeeded and the task that hears of it.
         future.whenComplete { _ in
             isDone.set()
-            timer.cancel()
+            timer.value?.cancel()
         }
         do {
             return try await future.get()
@@ -199,4 +208,7 @@ extension Channel {
             throw HTTPServingError(code: .connectionClosed, message: "the peer closed the connection")
         }
     }
+
+    /// What waits for the socket; on the event loop.
+    private var unsentBytes: Int { (try? syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 }

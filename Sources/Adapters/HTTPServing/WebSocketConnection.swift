@@ -11,7 +11,7 @@ package final class WebSocketConnection: Sendable {
         package var messageBytes = 16 * 1024 * 1024
         /// How much waits for a slow reader before the socket is no longer read.
         package var inboundBytes = 1024 * 1024
-        /// How long the peer may refuse to take a message; then the connection is closed.
+        /// How long the peer may take nothing of a message; then the connection is closed. A large one on a slow link may last longer.
         package var writeTime: Duration = .seconds(15)
         /// The distance of pings; nil sends none.
         package var pingInterval: Duration?
@@ -47,9 +47,14 @@ package final class WebSocketConnection: Sendable {
         self.configuration = configuration
         self.side = side
         inbox = handler.inbox
+        received = watch.received
     }
 
     private let inbox: BoundedInbox<[UInt8]>
+    private let received: ByteCount
+
+    /// All bytes that have come so far, those of an unfinished message too.
+    package var receivedBytes: Int { received.value }
 
     /// The address of the peer, `192.0.2.7:41234`.
     package var remoteAddress: String { HTTPConnectionHandler.text(channel.remoteAddress) }
@@ -64,10 +69,13 @@ package final class WebSocketConnection: Sendable {
         let frame = WebSocketFrame(
             fin: true, opcode: isBinary ? .binary : .text, maskKey: side == .client ? .random() : nil, data: ByteBuffer(bytes: payload))
         // What the reader finds is the cause, not the closed socket that follows from it.
-        try await channel.deadline(configuration.writeTime, for: channel.writeAndFlush(frame)) { [inbox, configuration] in
+        try await channel.deadline(configuration.writeTime, for: channel.writeAndFlush(frame), slowest: Self.slowestWrite) { [inbox, configuration] in
             inbox.finish(throwing: HTTPServingError.tookNothing(for: configuration.writeTime))
         }
     }
+
+    /// The bytes of a message that a peer has to take in `writeTime`: fewer are nothing.
+    private static let slowestWrite = 4096
 
     /// Returns once the peer has read everything that was sent before: its pong to a ping has come. Throws `HTTPServingError`:
     /// `timedOut`, with the connection left open, or `connectionClosed`.

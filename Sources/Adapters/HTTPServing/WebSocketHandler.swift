@@ -1,14 +1,26 @@
 import NIOCore
 import NIOWebSocket
+import Synchronization
+
+/// A sum that one side adds to and others read.
+final class ByteCount: Sendable {
+    private let sum = Atomic<Int>(0)
+
+    var value: Int { sum.load(ordering: .relaxed) }
+
+    func add(_ count: Int) { sum.wrappingAdd(count, ordering: .relaxed) }
+}
 
 /// Notes when bytes come, ahead of the frame decoder: a large frame on a slow link is no silence.
 final class ActivityWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     /// How often the connection was looked at since the last bytes. Counting looks instead of time forgives a loop that was held up itself.
     private(set) var silentLooks = 0
+    let received = ByteCount()
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         silentLooks = 0
+        received.add(unwrapInboundIn(data).readableBytes)
         context.fireChannelRead(data)
     }
 

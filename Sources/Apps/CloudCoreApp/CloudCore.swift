@@ -156,7 +156,6 @@ package struct CloudCore: Sendable {
         var hub = CloudHub.Configuration()
         hub.nodeLimit = configuration.cloudHub.nodeLimit
         hub.session.keepaliveTimeout = configuration.cloudHub.keepaliveInterval
-        if configuration.cloudHub.writeTimeout > .zero { hub.session.sendTimeout = configuration.cloudHub.writeTimeout }
         hub.kubernetesCA = kubernetesCA
         return hub
     }

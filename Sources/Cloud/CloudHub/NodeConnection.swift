@@ -117,13 +117,17 @@ actor NodeConnection {
             let directives = core.received(message, now: clock.now())
             metrics.received(message, acknowledgedAfter: core.acknowledgedAfter)
             perform(directives)
-            if leavesLease, !isRenewingLease, UpstreamRoute(message) == .keepalive {
-                isRenewingLease = true
-                workFeed.yield(.alive)
-            }
+            if UpstreamRoute(message) == .keepalive { livedOn() }
         } catch {
             logger.warning("message dropped, it cannot be read", metadata: ["cause": "\(error)", "bytes": "\(payload.count)"])
         }
+    }
+
+    /// The node has shown that it lives.
+    private func livedOn() {
+        guard leavesLease, !isRenewingLease else { return }
+        isRenewingLease = true
+        workFeed.yield(.alive)
     }
 
     private func send() async {
@@ -135,10 +139,10 @@ actor NodeConnection {
             metrics.sent(message, isRepeat: core.isRepeat)
             do {
                 try await channel.send(message.wire)
-                core.sendFinished()
+                core.sendFinished(now: clock.now())
             } catch {
                 logger.debug("message not sent", metadata: ["resource": "\(message.route.resource)", "cause": "\(error)"])
-                finish(.sendFailed)
+                finish((error as? TransportError)?.code == .timedOut ? .sendTimeout : .sendFailed)
             }
         }
     }
@@ -147,6 +151,7 @@ actor NodeConnection {
     private func keepTime() async {
         while !Task.isCancelled, let deadline = core.nextDeadline {
             try? await clock.wait(until: min(deadline, clock.now().uptime + core.configuration.resendInterval))
+            if core.heard(bytes: channel.receivedBytes, now: clock.now()) { livedOn() }
             if let deadline = core.nextDeadline, deadline <= clock.now().uptime { perform(core.timerFired(now: clock.now())) }
         }
     }

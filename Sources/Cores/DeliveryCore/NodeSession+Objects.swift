@@ -145,22 +145,32 @@ extension NodeSession {
 extension NodeSession {
     /// Whether `nextMessage` would give one.
     package var hasMessage: Bool {
-        guard ending == nil, sendingSince == nil else { return false }
+        guard ending == nil, !isSending else { return false }
         return !once.isEmpty || !resends.isEmpty || (!ready.isEmpty && inFlight.count < configuration.window)
     }
 
     /// The next message for the wire; the shell sends it, calls `sendFinished`, and asks again.
     package mutating func nextMessage(now: Moment) -> EdgeMessage? {
-        guard ending == nil, sendingSince == nil else { return nil }
+        guard ending == nil, !isSending else { return nil }
         isObjectNext.toggle()
         isRepeat = false
         let message = isObjectNext ? nextObject(now: now.uptime) ?? once.popFirst() : once.popFirst() ?? nextObject(now: now.uptime)
-        if message != nil { sendingSince = now.uptime }
+        isSending = message != nil
         return message
     }
 
     /// Says that the message that `nextMessage` gave has gone to the socket.
-    package mutating func sendFinished() { sendingSince = nil }
+    ///
+    /// From now on the time for its acknowledgement counts: on a slow link as long as the sending took, for part of it is still on its way.
+    package mutating func sendFinished(now: Moment) {
+        isSending = false
+        guard let key = sendingKey else { return }
+        sendingKey = nil
+        // It may have been acknowledged already.
+        guard case .sent(let begin, nil) = slots[key]?.state else { return }
+        slots[key]?.state = .sent(at: begin, resendAt: now.uptime + max(configuration.resendInterval, now.uptime - begin))
+        timed.insert(key)
+    }
 
     private mutating func nextObject(now: Duration) -> EdgeMessage? {
         while let key = resends.popFirst() {
@@ -180,8 +190,8 @@ extension NodeSession {
         isRepeat = slot.sends > 0
         slots[key]?.sent = message
         slots[key]?.sends += 1
-        slots[key]?.state = .sent(resendAt: now + configuration.resendInterval)
-        timed.insert(key)
+        slots[key]?.state = .sent(at: now, resendAt: nil)
+        sendingKey = key
         return message
     }
 
@@ -221,7 +231,7 @@ extension NodeSession {
         guard let key = inFlight.removeValue(forKey: id), let slot = slots[key], let sent = slot.sent else {
             return [.note(.unknownAcknowledgement(of: id))]
         }
-        if case .sent(let resendAt) = slot.state { acknowledgedAfter = now - (resendAt - configuration.resendInterval) }
+        if case .sent(let time, _) = slot.state { acknowledgedAfter = now - time }
         let directives = succeed(sent)
         if slot.message.header.id == sent.header.id {
             drop(key)

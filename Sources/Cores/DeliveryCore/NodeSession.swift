@@ -20,8 +20,8 @@ package struct NodeSession: Sendable {
         /// Sends of one round; then the object makes way for others for a while.
         package var sendsInRound = 5
         package var keepaliveTimeout: Duration = .seconds(30)
-        /// How long one send may take (D-17).
-        package var sendTimeout: Duration = .seconds(30)
+        /// Bytes of a node between two looks that stand for a keepalive: more than its pings and pongs make, less than any message on the way.
+        package var lifeBytes = 2048
         /// Messages that are sent once and wait for it; beyond that the oldest is dropped.
         package var onceLimit = 1024
         /// Objects that may wait; beyond that the session ends and the node is brought up to date from its records.
@@ -59,7 +59,10 @@ package struct NodeSession: Sendable {
     var recordQueue: Deque<String> = []
     var recordsRunning = 0
     var lastKeepalive: Duration
-    var sendingSince: Duration?
+    var heardBytes = 0
+    var isSending = false
+    /// The object that is being sent.
+    var sendingKey: SlotKey?
     /// How long the acknowledgement that was received last took; nil where the last message was none.
     package internal(set) var acknowledgedAfter: Duration?
     /// Whether `nextMessage` gave an object that was sent before.
@@ -118,7 +121,8 @@ struct ObjectSlot: Sendable {
         /// Another object at the same path goes first.
         case behind
         case ready
-        case sent(resendAt: Duration)
+        /// Without a time to send it again while the socket has not taken it.
+        case sent(at: Duration, resendAt: Duration?)
         /// The time to send it again has come.
         case resending
         case delayed(until: Duration)
@@ -135,7 +139,8 @@ struct ObjectSlot: Sendable {
     /// When a slot that is sent or delayed is due.
     var deadline: Duration? {
         switch state {
-        case .sent(let time), .delayed(let time): time
+        case .sent(_, let time): time
+        case .delayed(let time): time
         case .openingRecord, .behind, .ready, .resending: nil
         }
     }
@@ -155,17 +160,25 @@ extension NodeSession {
     package var nextDeadline: Duration? {
         guard ending == nil else { return nil }
         var deadline = lastKeepalive + configuration.keepaliveTimeout
-        if let sendingSince { deadline = min(deadline, sendingSince + configuration.sendTimeout) }
         for key in timed { if let time = slots[key]?.deadline { deadline = min(deadline, time) } }
         for record in records.values { if let time = record.retryAt { deadline = min(deadline, time) } }
         return deadline
+    }
+
+    /// Says how many bytes have come over the connection so far; true where they stand for a keepalive: while a large message comes in over a slow
+    /// link, keepalives wait behind it.
+    package mutating func heard(bytes: Int, now: Moment) -> Bool {
+        let news = bytes - heardBytes
+        heardBytes = bytes
+        guard news >= configuration.lifeBytes, now.uptime - lastKeepalive >= configuration.keepaliveTimeout / 3 else { return false }
+        lastKeepalive = now.uptime
+        return true
     }
 
     /// Does what is due.
     package mutating func timerFired(now: Moment) -> [NodeSessionDirective] {
         guard ending == nil else { return [] }
         if now.uptime >= lastKeepalive + configuration.keepaliveTimeout { return finish(.keepaliveTimeout) }
-        if let sendingSince, now.uptime >= sendingSince + configuration.sendTimeout { return finish(.sendTimeout) }
         return resendDue(now: now.uptime) + takeDeferred() + retryRecords(now: now.uptime)
     }
 
