@@ -179,6 +179,16 @@ struct NodeTests {
         #expect(renewed.resourceVersion == "7" && renewed.spec["renewTime"] == "2026-11-23T11:16:07.000000Z")
         #expect(renewed.metadata["ownerReferences"][0]["uid"] == "u2")
     }
+
+    @Test("T49 a lease that was renewed under a clock a year ahead is renewed on: its time never goes back, for the cluster counts only later ones")
+    func leaseOfTheFuture() throws {
+        let ahead = try #require(NodeLease.new(node: "n", nodeUID: "u", now: Fixture.start + .seconds(365 * 86400)))
+        let right = NodeLease.renewed(ahead, node: "n", nodeUID: "u", now: Fixture.at(10).wall)
+        #expect(right.spec["renewTime"] == "2027-11-23T11:15:57.001000Z")
+        #expect(NodeLease.renewed(right, node: "n", nodeUID: "u", now: Fixture.at(20).wall).spec["renewTime"] == "2027-11-23T11:15:57.002000Z")
+        let later = NodeLease.renewed(right, node: "n", nodeUID: "u", now: Fixture.start + .seconds(2 * 365 * 86400))
+        #expect(later.spec["renewTime"] == "2028-11-22T11:15:57.000000Z")
+    }
 }
 
 @Suite("admission of a pod")

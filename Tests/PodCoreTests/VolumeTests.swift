@@ -142,6 +142,16 @@ struct VolumeTests {
         #expect(!"\(String(describing: file))".contains("t0k"))
     }
 
+    @Test("T49 under a clock that is a year off the next token is asked for at once or within a day", arguments: [(365.0, 0), (-365, 86400)])
+    func tokenUnderWrongClock(days: Double, wait: Int) throws {
+        let need = try #require(VolumeFiles.tokens(try Fixture.json(Self.projected), in: Fixture.view(Fixture.pod())).first)
+        let answer = KubeObject(["spec": ["expirationSeconds": 3607], "status": ["token": "t0k", "expirationTimestamp": "2026-11-23T12:16:04Z"]])
+        var now = Fixture.at(0)
+        now.wall = now.wall + .seconds(days * 86400)
+        let token = try #require(ServiceAccountToken(answer, need: need, now: now))
+        #expect(token.refreshAt == now.uptime + .seconds(wait))
+    }
+
     @Test("everything that a pod refers to is known by name")
     func references() throws {
         let container = Fixture.container(

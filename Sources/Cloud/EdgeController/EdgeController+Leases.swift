@@ -7,6 +7,7 @@ struct RenewedLease {
     var version: String
     var owners: JSONValue
     var duration: JSONValue
+    var renewed: Timestamp?
 
     /// nil for a lease with more to it than a node gives: that is read again before each write.
     init?(_ lease: KubeObject) {
@@ -14,6 +15,7 @@ struct RenewedLease {
         version = lease.resourceVersion
         owners = lease.metadata["ownerReferences"]
         duration = lease.spec["leaseDurationSeconds"]
+        renewed = lease.spec["renewTime"].string.flatMap(Timestamp.init(rfc3339:))
     }
 
     func object(_ node: String) -> KubeObject {
@@ -21,6 +23,7 @@ struct RenewedLease {
         lease.resourceVersion = version
         if !owners.isNull { lease.metadata["ownerReferences"] = owners }
         lease.spec = ["leaseDurationSeconds": duration]
+        if let renewed { lease.spec["renewTime"] = .string(renewed.rfc3339Micro) }
         return lease
     }
 }
@@ -50,7 +53,7 @@ extension EdgeController {
     private func renewed(_ lease: KubeObject, _ node: String) -> KubeObject {
         var lease = lease.named(Kinds.lease)
         lease.spec["holderIdentity"] = .string(node)
-        lease.spec["renewTime"] = .string(clock.now().wall.rfc3339Micro)
+        lease.spec["renewTime"] = LeaseRenewal.time(after: lease.spec["renewTime"], now: clock.now().wall)
         return lease
     }
 }

@@ -1,4 +1,5 @@
 package import KubeMachinery
+import KubeResources
 package import Primitives
 
 /// Keeps the cluster's picture of the node true: registration, status patches and when to send them (`spec/05 §5`).
@@ -141,12 +142,12 @@ package enum NodeLease {
         ])
     }
 
-    /// The last received lease with a new time, and with the node of today as its owner.
+    /// The last received lease with a later time, and with the node of today as its owner.
     package static func renewed(_ lease: KubeObject, node: String, nodeUID: String, durationSeconds: Int64 = 40, now: Timestamp) -> KubeObject {
         var lease = lease
         lease.spec["holderIdentity"] = .string(node)
         lease.spec["leaseDurationSeconds"] = .integer(durationSeconds)
-        lease.spec["renewTime"] = .string(now.rfc3339Micro)
+        lease.spec["renewTime"] = LeaseRenewal.time(after: lease.spec["renewTime"], now: now)
         if !nodeUID.isEmpty, lease.metadata["ownerReferences"].elements.first?["uid"].string != nodeUID {
             lease.metadata["ownerReferences"] = [owner(node, nodeUID)]
         }
