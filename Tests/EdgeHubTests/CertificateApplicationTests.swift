@@ -17,6 +17,8 @@ private final class JumpingClock: MomentSource {
 
     func now() -> Moment { state.withLock(\.moment) }
 
+    func setWall(_ wall: Timestamp) { state.withLock { $0.moment.wall = wall } }
+
     func wait(until deadline: Duration) async throws {
         try Task.checkCancellation()
         let isReached = state.withLock { state in
@@ -44,10 +46,14 @@ private final class FakeService: Sendable {
         let isVerified: Bool
     }
 
+    struct Unreachable: Error {}
+
     let authority: CertificateAuthority
     private let clock: any MomentSource
     private let lifetime: Duration
     private let state = Mutex<(seen: [Seen], first: [CertificateReply])>(([], []))
+    /// Until then nobody reaches it.
+    private let offlineUntil = Mutex<Timestamp?>(nil)
 
     init(clock: any MomentSource, lifetime: Duration) throws {
         self.clock = clock
@@ -57,9 +63,12 @@ private final class FakeService: Sendable {
 
     var seen: [Seen] { state.withLock(\.seen) }
 
+    func goOffline(until time: Timestamp) { offlineUntil.withLock { $0 = time } }
+
     func sayFirst(_ replies: [CertificateReply]) { state.withLock { $0.first = replies } }
 
     func answer(_ exchange: CertificateExchange) throws -> CertificateReply {
+        if let end = offlineUntil.withLock({ $0 }), clock.now().wall < end { throw Unreachable() }
         let headers = Dictionary(exchange.headers.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
         var isVerified = false
         if case .authority(let der) = exchange.peer { isVerified = der == authority.certificate }
@@ -75,6 +84,24 @@ private final class FakeService: Sendable {
         try request.checkSubject(node: node)
         return CertificateReply(
             status: 200, body: try authority.issue(.node(node, lifetime: lifetime), for: request, now: clock.now().wall))
+    }
+}
+
+/// Hands on the causes of errors that are logged.
+private struct ComplaintBook: LogHandler {
+    let note: @Sendable (String) -> Void
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    init(note: @escaping @Sendable (String) -> Void) { self.note = note }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if event.level == .error { note("\(event.metadata?["error"] ?? "")") }
     }
 }
 
@@ -94,11 +121,12 @@ struct CertificateApplicationTests {
 
     /// Runs an application until `until` is content with it; returns what it holds then.
     private func run(
-        _ service: FakeService, _ clock: JumpingClock, token: String?, renewals: Int = 0
+        _ service: FakeService, _ clock: JumpingClock, token: String?, renewals: Int = 0,
+        complaint: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> CertificateFiles.Content {
         var configuration = CertificateApplication.Configuration(nodeName: "edge-1", files: files, token: Redacted(token ?? ""))
         configuration.tokenFile = folder + "/token"
-        let application = CertificateApplication(configuration, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
+        let application = CertificateApplication(configuration, clock: clock, logger: Logger(label: "test") { _ in ComplaintBook(note: complaint) }) {
             try service.answer($0)
         }
         let (events, renewed) = AsyncStream.makeStream(of: Void.self)
@@ -201,5 +229,73 @@ struct CertificateApplicationTests {
         #expect(facts.notBefore >= begin + .seconds(700) && facts.notBefore < begin + .seconds(901))
         let stored = try files.load()
         #expect(stored.pair.certificate == content.pair.certificate)
+    }
+
+    @Test("T50 a certificate that ends while the cloud is away is replaced with the join token once the cloud is back")
+    func expiredOffline() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(2100))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let begin = clock.now().wall
+        let first = try service.authority.issue(.node("edge-1", lifetime: lifetime), now: begin)
+        try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: first))
+        service.goOffline(until: begin + .seconds(1500))
+        let content = try await run(service, clock, token: token(service.authority, clock), renewals: 1)
+        #expect(service.seen.map(\.path) == ["/ca.crt", "/edge.crt"])
+        #expect(service.seen.allSatisfy { !$0.hasIdentity }, "a certificate that has ended vouches for nobody")
+        let facts = try CertificateFacts(der: content.pair.certificate)
+        #expect(facts.notBefore >= begin + .seconds(1500) && facts.notAfter > clock.now().wall)
+        #expect(try files.load().pair.certificate == content.pair.certificate)
+    }
+
+    @Test("T50 without a token the log says where to put one, and one that is put there is taken without a restart")
+    func expiredWithoutToken() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(2100))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let begin = clock.now().wall
+        let first = try service.authority.issue(.node("edge-1", lifetime: lifetime), now: begin)
+        try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: first))
+        service.goOffline(until: begin + .seconds(1100))
+        let late = token(service.authority, clock)
+        let file = folder + "/token"
+        let complaints = Mutex<[String]>([])
+        let content = try await run(service, clock, token: nil, renewals: 1) { complaint in
+            let hasNoToken = complaint.contains("there is no join token")
+            complaints.withLock { if hasNoToken { $0.append(complaint) } }
+            if hasNoToken { try? DurableFile.write(late, to: file, mode: 0o640) }
+        }
+        #expect(content.pair.certificate != first.certificate)
+        let said = complaints.withLock { $0 }
+        #expect(said.count == 1)
+        #expect(said.first?.contains("put the output of `keadm gettoken` into \(file)") == true)
+    }
+
+    @Test("T49 a good certificate that a wrong clock takes for ended is used as soon as the clock is right, without a token")
+    func clockAhead() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(600))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let right = clock.now().wall
+        let pair = try service.authority.issue(.node("edge-1", lifetime: lifetime), now: right)
+        try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: pair))
+        clock.setWall(right + .seconds(365 * 86400))
+        let content = try await run(service, clock, token: nil) { _ in clock.setWall(right) }
+        #expect(content.pair.certificate == pair.certificate)
+        #expect(service.seen.isEmpty)
+    }
+
+    @Test("T49 a certificate that begins in the future of a clock a year behind is used")
+    func clockBehind() async throws {
+        defer { remove() }
+        let clock = JumpingClock(limit: .seconds(0))
+        let service = try FakeService(clock: clock, lifetime: lifetime)
+        let right = clock.now().wall
+        let pair = try service.authority.issue(.node("edge-1", lifetime: lifetime), now: right)
+        try files.save(CertificateFiles.Content(authority: service.authority.certificate, pair: pair))
+        clock.setWall(right + .seconds(-365 * 86400))
+        let content = try await run(service, clock, token: nil)
+        #expect(content.pair.certificate == pair.certificate)
+        #expect(service.seen.isEmpty)
     }
 }

@@ -160,6 +160,31 @@ struct EdgeHubTests {
         }
     }
 
+    @Test("T49 a clock that jumps by a year ends no line, no request and no pause early or late", .timeLimit(.minutes(1)), arguments: [-365.0, 365])
+    func wallClock(days: Double) async throws {
+        try await withHub { hub in
+            let channel = try await cloud.accept()
+            _ = try await Cloud.next(channel)
+            async let answer = hub.request(.queryNode("n"), timeout: .seconds(60))
+            let request = try await Cloud.next(channel)
+            clock.setWall(clock.now().wall + .seconds(days * 86400))
+            clock.advance(by: .seconds(15))
+            let keepalive = try await Cloud.next(channel)
+            #expect(keepalive.route.operation == "keepalive")
+            #expect(keepalive.header.timestamp == clock.now().wall.milliseconds)
+            try await channel.send(request.reply("OK").wire)
+            #expect(try await answer.content == "OK")
+            channel.cut()
+            var changes = await hub.connectivity().makeAsyncIterator()
+            while await changes.next() == true {}
+            clock.setWall(clock.now().wall + .seconds(-2 * days * 86400))
+            clock.advance(by: .seconds(2))
+            let next = try await cloud.accept()
+            let value12 = try await Cloud.next(next).route.operation
+            #expect(value12 == "keepalive")
+        }
+    }
+
     @Test("what cannot be read is dropped, and the connection goes on", .timeLimit(.minutes(1)))
     func badInput() async throws {
         try await withHub { _ in

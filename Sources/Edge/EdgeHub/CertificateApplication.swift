@@ -71,22 +71,27 @@ package actor CertificateApplication {
 
     // MARK: - The first certificate
 
+    /// What is on the disk is looked at before each try: it is good again once the clock of a node that was set wrong is right.
     private func obtain() async throws -> CertificateFiles.Content {
-        do {
-            let stored = try configuration.files.load()
-            try check(stored.pair, for: stored.authority)
-            return stored
-        } catch {
-            logger.info("no usable certificate on disk, applying for one", metadata: ["cause": "\(error)"])
-        }
         var backoff = Backoff(initial: .seconds(1), limit: .seconds(30), jitter: 0.2)
+        var isFirst = true
         while true {
+            do { return try stored() } catch  where isFirst {
+                logger.info("no usable certificate on disk, applying for one", metadata: ["cause": "\(error)"])
+                isFirst = false
+            } catch {}
             do { return try await apply() } catch let error as CancellationError { throw error } catch {
                 let delay = backoff.next()
                 logger.error("certificate application failed", metadata: ["error": "\(error)", "retry": "\(delay)"])
                 try await clock.wait(until: clock.now().uptime + delay)
             }
         }
+    }
+
+    private func stored() throws -> CertificateFiles.Content {
+        let stored = try configuration.files.load()
+        try check(stored.pair, for: stored.authority)
+        return stored
     }
 
     /// Whether a pair is this node's, of this CA and in date. A certificate that begins in the future is used: the clock of a node may be late.
