@@ -169,6 +169,13 @@ let suites: [Room] = [
             "Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "ObjectStore", "HTTPServing", "CloudHub", "CloudStream",
             "EdgeHub", "EdgeStream", "EdgeTransport", "MetaManager", "Trust", "EdgeTesting",
         ], libraries: [logging, nio("NIOCore"), nio("NIOPosix")]),
+    Room(
+        name: "Network",
+        uses: [
+            "Primitives", "KubeMachinery", "KubeResources", "KubeClient", "EdgeMessages", "DeliveryCore", "EdgeTransport", "EdgeHub", "DevCluster",
+            "HollowNodes", "EdgeTesting", "Trust", "kubeedge", "cloudcore",
+        ],
+        libraries: [logging]),
     Room(name: "Simulation", uses: ["Primitives", "EdgeMessages", "DeliveryCore", "EdgeTesting"]),
     Room(
         name: "EndToEnd",

@@ -1,4 +1,5 @@
 import DevCluster
+import EdgeTesting
 import Glibc
 import KubeClient
 import KubeMachinery
@@ -20,7 +21,7 @@ struct TestCluster: Sendable {
         folder = "/tmp/ke2e-\(getpid())-\(number)"
         bridge = "ke2e\(number)"
         podRange = "10.90.\(number)"
-        programs = try #require(Self.programFolder, "the programs lie beside the tests, or in KUBEEDGE_PROGRAMS")
+        programs = try #require(BuiltPrograms.folder, "the programs lie beside the tests, or in KUBEEDGE_PROGRAMS")
         var chosen: Set<UInt16> = []
         ports = ["--api-port", "--websocket-port", "--https-port", "--monitor-port", "--stream-port", "--tunnel-port", "--kubelet-port"].map { flag in
             var port = PortOwner.anyFreePort()
@@ -29,12 +30,6 @@ struct TestCluster: Sendable {
             chosen.formUnion([port, port + 1])
             return (flag, port)
         }
-    }
-
-    private static var programFolder: String? {
-        if let value = getenv("KUBEEDGE_PROGRAMS") { return String(cString: value) }
-        let bundle = CommandLine.arguments.first { $0.contains(".xctest") }
-        return bundle.map { $0.split(separator: "/").prefix { !$0.contains(".xctest") }.reduce(into: "") { $0 += "/\($1)" } }
     }
 
     var kubeconfig: String { "\(folder)/control-plane/kubeconfig" }

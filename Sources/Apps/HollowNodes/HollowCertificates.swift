@@ -1,20 +1,30 @@
 import DeliveryCore
 import EdgeHub
-import EdgeTransport
+package import EdgeTransport
 import Glibc
-import Logging
-import Primitives
-import Trust
+package import Logging
+package import Primitives
+package import Trust
 
 /// Certificates of hollow nodes: each applies for its own with the join token, as an edge does (`spec/01 §2.6`), and keeps it in a folder.
-struct HollowCertificates: Sendable {
+package struct HollowCertificates: Sendable {
     let server: PeerAddress
     let token: Redacted<String>
     let folder: String
     let clock: any MomentSource
     let logger: Logger
 
-    func content(of node: String) async throws -> CertificateFiles.Content {
+    /// `server` is the certificate service; `folder` is made where it is missing.
+    package init(server: PeerAddress, token: Redacted<String>, folder: String, clock: any MomentSource = SystemClock(), logger: Logger) {
+        self.server = server
+        self.token = token
+        self.folder = folder
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// The certificate of a node: the one of an earlier run while it is good, or a new one.
+    package func content(of node: String) async throws -> CertificateFiles.Content {
         let path = "\(folder)/\(node)"
         mkdir(folder, 0o700)
         mkdir(path, 0o700)

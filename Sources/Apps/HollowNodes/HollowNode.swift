@@ -1,21 +1,32 @@
-import DeliveryCore
-import EdgeHub
+package import DeliveryCore
+package import EdgeHub
 import EdgeMessages
 import KubeMachinery
-import Logging
+package import Logging
 import PodCore
-import Primitives
+package import Primitives
 import Synchronization
 
 /// An edge node without pods: the real line with its real session, and the reports of a kubelet (`spec/01 §8.6`) at their real pace.
-struct HollowNode: Sendable {
-    let name: String
-    let hub: EdgeHub
+package struct HollowNode: Sendable {
+    package let name: String
+    package let hub: EdgeHub
     private let tally: HollowTally
     /// Queries of the own Node with every renewal of the lease; a Go edge makes two.
     private let queries: Int
     private let clock: any MomentSource
 
+    /// A node whose objects go to `memory`; its session has the limits of a real one.
+    package init(name: String, connect: @escaping EdgeHub.Connect, memory: any CloudDownlink, clock: any MomentSource = SystemClock(), logger: Logger)
+    {
+        self.name = name
+        self.clock = clock
+        tally = HollowTally()
+        queries = 0
+        hub = EdgeHub(connect: connect, downlink: memory, clock: clock, logger: logger)
+    }
+
+    /// One of a fleet, which counts together.
     init(
         name: String, connect: @escaping EdgeHub.Connect, tally: HollowTally, metrics: LineMetrics, queries: Int, isPaced: Bool,
         clock: any MomentSource,
@@ -35,7 +46,8 @@ struct HollowNode: Sendable {
             metrics: metrics, logger: logger)
     }
 
-    func run() async throws {
+    /// Keeps the line and reports over it until it is cancelled; to be called once.
+    package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await hub.run() }
             group.addTask { try await report() }
