@@ -167,8 +167,8 @@ let suites: [Room] = [
         name: "Loopback",
         uses: [
             "Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "ObjectStore", "HTTPServing", "CloudHub", "CloudStream",
-            "EdgeHub", "EdgeStream", "EdgeTransport", "MetaManager", "Trust", "EdgeTesting",
-        ], libraries: [logging, nio("NIOCore"), nio("NIOPosix")]),
+            "EdgeHub", "EdgeStream", "EdgeTransport", "KubeClient", "MetaManager", "Trust", "EdgeTesting",
+        ], libraries: [logging, nio("NIOCore"), nio("NIOPosix"), ssl]),
     Room(
         name: "Network",
         uses: [

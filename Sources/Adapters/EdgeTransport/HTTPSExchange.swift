@@ -76,14 +76,12 @@ private final class ExchangeHandler: ChannelInboundHandler {
         case .head(let head):
             answer = HTTPSExchange.Answer(
                 status: Int(head.status.code), headers: HTTPFields(head.headers.map { ($0.name, $0.value) }), body: [])
+            // No need to take what is known to be too much.
+            let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
+            if length > exchange.answerBytes, exchange.method != "HEAD" { refuse(context) }
         case .body(let bytes):
             answer?.body.append(contentsOf: bytes.readableBytesView)
-            if let count = answer?.body.count, count > exchange.answerBytes {
-                fail(
-                    context,
-                    TransportError(
-                        code: .messageTooLarge, message: "the answer of \(exchange.address) is larger than \(exchange.answerBytes) bytes"))
-            }
+            if let count = answer?.body.count, count > exchange.answerBytes { refuse(context) }
         case .end:
             if let answer { promise.succeed(answer) }
             context.close(promise: nil)
@@ -97,7 +95,15 @@ private final class ExchangeHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
+    private func refuse(_ context: ChannelHandlerContext) {
+        fail(
+            context,
+            TransportError(code: .messageTooLarge, message: "the answer of \(exchange.address) is larger than \(exchange.answerBytes) bytes"))
+    }
+
+    /// What still comes while the connection closes is dropped.
     private func fail(_ context: ChannelHandlerContext, _ error: TransportError) {
+        answer = nil
         promise.fail(error)
         context.close(promise: nil)
     }

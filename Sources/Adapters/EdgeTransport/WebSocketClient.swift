@@ -56,6 +56,7 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
     private let key: String
     private var answer: HTTPResponseHead?
     private var refusal: [UInt8] = []
+    private var isDecided = false
     var encoders: [any RemovableChannelHandler] = []
     var decoder: (any RemovableChannelHandler)?
 
@@ -85,13 +86,17 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head): answer = head
-        case .body(let bytes): refusal += Array(bytes.readableBytesView.prefix(max(0, 1024 - refusal.count)))
+        case .body(let bytes):
+            refusal += Array(bytes.readableBytesView.prefix(max(0, 1024 - refusal.count)))
+            // Enough to say why; the rest may have no end.
+            if refusal.count == 1024 { decide(context) }
         case .end: decide(context)
         }
     }
 
     private func decide(_ context: ChannelHandlerContext) {
-        guard let answer else { return }
+        guard let answer, !isDecided else { return }
+        isDecided = true
         guard answer.status == .switchingProtocols, answer.headers.first(name: "Upgrade")?.lowercased() == "websocket",
             answer.headers.first(name: "Sec-WebSocket-Accept") == WebSocketHandshake.acceptKey(for: key)
         else {

@@ -30,6 +30,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     private var hasHeadBegun = false
     private var headBytes = 0
     private var lastProgress = NIODeadline.now()
+    private var bodyDeadline = NIODeadline.now()
     private var peerCertificate: [UInt8]?
     private var isPeerKnown = false
     private var isSecure = false
@@ -143,7 +144,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
             let eventLoop = context.eventLoop
             body = BoundedInbox(limit: 256 * 1024) { eventLoop.execute { loop.value.bodyIsWanted() } }
             lastProgress = .now()
-            watchBody(after: limits.bodyPause)
+            bodyDeadline = lastProgress + TimeAmount(limits.bodyTime)
+            watchBody(after: bodyStep)
             if isWaitingForContinue {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
             }
@@ -199,17 +201,25 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
         refuse(HTTPServingError(code: .timedOut, message: "the request header took longer than \(limits.headerTime)"))
     }
 
+    private var bodyStep: Duration { min(limits.bodyPause, limits.bodyTime) }
+
     private func watchBody(after time: Duration) {
         arm(after: time) { handler in
-            guard handler.phase == .body, !handler.isBodyPaused else {
-                if handler.phase == .body { handler.watchBody(after: handler.limits.bodyPause) }
-                return
+            guard handler.phase == .body else { return }
+            let step = handler.bodyStep
+            guard !handler.isBodyPaused else {
+                // The client waits for the handler here, not the other way round.
+                handler.bodyDeadline = handler.bodyDeadline + TimeAmount(step)
+                return handler.watchBody(after: step)
             }
-            let pause = NIODeadline.now() - handler.lastProgress
-            let left = TimeAmount(handler.limits.bodyPause) - pause
+            let now = NIODeadline.now()
+            let pauseLeft = TimeAmount(handler.limits.bodyPause) - (now - handler.lastProgress)
+            let left = min(pauseLeft, handler.bodyDeadline - now)
             if left > .zero { return handler.watchBody(after: .nanoseconds(left.nanoseconds)) }
-            handler.body?.finish(
-                throwing: HTTPServingError(code: .timedOut, message: "no byte of the request body came for \(handler.limits.bodyPause)"))
+            let cause =
+                pauseLeft > .zero
+                ? "the request body took longer than \(handler.limits.bodyTime)" : "no byte of the request body came for \(handler.limits.bodyPause)"
+            handler.body?.finish(throwing: HTTPServingError(code: .timedOut, message: cause))
         }
     }
 

@@ -27,6 +27,8 @@ package struct HTTPServerLimits: Sendable {
     package var bodyBytes = 3 * 1024 * 1024
     /// The longest pause of a client within a body; a longer one is answered with 408.
     package var bodyPause: Duration = .seconds(30)
+    /// From the end of the headers to the end of the body: a client that sends a byte now and then is answered with 408 too.
+    package var bodyTime: Duration = .seconds(300)
     /// How long a connection is kept between two requests.
     package var idleTime: Duration = .seconds(120)
     /// How long a client may refuse to take bytes of an answer.

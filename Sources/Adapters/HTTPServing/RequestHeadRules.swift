@@ -17,6 +17,11 @@ enum RequestHeadRules {
                 return HTTPServingError(code: .bodyTooLarge, message: "the request body is larger than \(limits.bodyBytes) bytes")
             }
         }
+        let hasBody = !encodings.isEmpty || lengths.first.map { $0 != "0" } ?? false
+        // `h2c` is an offer that ordinary requests carry and that is never taken up here.
+        if hasBody, !head.headers[canonicalForm: "Upgrade"].allSatisfy({ $0.lowercased() == "h2c" }) {
+            return bad("a request that switches protocols has no body")
+        }
         let hosts = head.headers["Host"].count
         if hosts > 1 || hosts == 0 && head.version.minor >= 1 { return bad("the request needs exactly one Host header") }
         if head.uri.isEmpty || head.uri.utf8.contains(where: { $0 <= 32 || $0 == 127 }) { return bad("the request target is malformed") }

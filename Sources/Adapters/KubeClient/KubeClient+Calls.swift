@@ -34,12 +34,12 @@ extension KubeClient {
             let answer = try await calls.execute(message, deadline: deadline)
             let limit = limits.body
             var bytes: [UInt8] = []
-            if let length = answer.headers.first(name: "Content-Length").flatMap({ Int($0) }) { bytes.reserveCapacity(min(max(length, 0), limit)) }
+            if let length = answer.headers.first(name: "Content-Length").flatMap({ Int($0) }) {
+                guard length <= limit else { throw Self.tooLarge(request, limit) }
+                bytes.reserveCapacity(max(length, 0))
+            }
             for try await part in answer.body {
-                guard bytes.count + part.readableBytes <= limit else {
-                    throw KubeStatus.internalError(
-                        "the answer to \(request.method.rawValue) \(request.path) is over \(limit) bytes; read it in pages")
-                }
+                guard bytes.count + part.readableBytes <= limit else { throw Self.tooLarge(request, limit) }
                 guard NIODeadline.now() < deadline else { throw HTTPClientError.deadlineExceeded }
                 bytes.append(contentsOf: part.readableBytesView)
             }
@@ -47,6 +47,10 @@ extension KubeClient {
         } catch {
             throw try unreachable(error)
         }
+    }
+
+    private static func tooLarge(_ request: KubeRequest, _ limit: Int) -> KubeStatus {
+        .internalError("the answer to \(request.method.rawValue) \(request.path) is over \(limit) bytes; read it in pages")
     }
 
     /// The message with server, credentials and headers.

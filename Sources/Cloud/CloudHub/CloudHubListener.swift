@@ -1,6 +1,6 @@
 package import DeliveryCore
 package import EdgeTransport
-import HTTPServing
+package import HTTPServing
 package import KubeMachinery
 package import Logging
 package import Primitives
@@ -25,6 +25,11 @@ package struct CloudHubListener: Sendable {
         package var tokenRefreshInterval: Duration = .seconds(12 * 3600)
         /// How long a node may refuse to take a message.
         package var writeTime: Duration = .seconds(30)
+        /// The distance of pings to a node, and the silence that ends its connection.
+        package var pingInterval: Duration = .seconds(15)
+        package var readTime: Duration = .seconds(30)
+        /// What a client of either port may take before it is answered or upgraded.
+        package var limits = HTTPServerLimits()
         /// What edges are told that this cloud can do beyond v1.17.
         package var capabilities = PeerCapability.allCases
 
@@ -113,7 +118,8 @@ package struct CloudHubListener: Sendable {
     ) -> HTTPServer {
         let tls = HTTPServerTLS(
             certificateChain: credentials.server.certificate, privateKey: credentials.server.key.der, clientCertificates: clients)
-        return HTTPServer(HTTPServerConfiguration(host: host, port: port, tls: { tls }), logger: logger, handler: handler)
+        return HTTPServer(
+            HTTPServerConfiguration(host: host, port: port, tls: { tls }, limits: configuration.limits), logger: logger, handler: handler)
     }
 
     // MARK: - The message line
@@ -136,8 +142,8 @@ package struct CloudHubListener: Sendable {
         }
         var settings = WebSocketConnection.Configuration()
         settings.writeTime = configuration.writeTime
-        settings.pingInterval = .seconds(15)
-        settings.readTime = .seconds(30)
+        settings.pingInterval = configuration.pingInterval
+        settings.readTime = configuration.readTime
         return .messageChannel(settings, to: request, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
             await serve(channel, node, project, request.remoteAddress)
         }

@@ -194,6 +194,8 @@ actor NodeConnection {
             metrics.recorded(command, outcome)
             perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
         case .handle(let message, let route):
+            // The newer connection is the node: what the older one still had to say does not count. Reports know that by their epoch.
+            guard item.isReport || core.ending != .replaced else { return }
             let begin = clock.now().uptime
             if let answer = await answer(message, route) { deliver(answer) }
             metrics.answered(message, after: clock.now().uptime - begin)

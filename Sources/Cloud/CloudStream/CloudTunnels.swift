@@ -1,5 +1,5 @@
 import EdgeTransport
-import HTTPServing
+package import HTTPServing
 package import KubeMachinery
 import KubeResources
 package import Logging
@@ -49,6 +49,11 @@ package struct CloudTunnels: Sendable {
         package var kubeletPort = 10351
         /// Serve that port here too, so that one machine needs no redirection.
         package var servesKubeletPort = true
+        /// The distance of pings to an edge, and the silence that ends its tunnel.
+        package var pingInterval: Duration = .seconds(15)
+        package var readTime: Duration = .seconds(45)
+        /// What a client of any of the ports may take before it is answered or upgraded.
+        package var limits = HTTPServerLimits()
 
         package init() {}
     }
@@ -110,7 +115,8 @@ package struct CloudTunnels: Sendable {
         _ host: String, _ port: Int, _ identity: ServerIdentity, _ clients: HTTPServerTLS.ClientCertificates, handler: @escaping HTTPServer.Handler
     ) -> HTTPServer {
         let tls = HTTPServerTLS(certificateChain: identity.certificate, privateKey: identity.privateKey, clientCertificates: clients)
-        return HTTPServer(HTTPServerConfiguration(host: host, port: port, tls: { tls }), logger: logger, handler: handler)
+        return HTTPServer(
+            HTTPServerConfiguration(host: host, port: port, tls: { tls }, limits: configuration.limits), logger: logger, handler: handler)
     }
 
     // MARK: - Tunnels
@@ -131,8 +137,8 @@ package struct CloudTunnels: Sendable {
         let usesCredit = request.headers[TunnelHeaders.credit] == TunnelHeaders.creditValue
         var settings = WebSocketConnection.Configuration()
         settings.messageBytes = 2 << 20
-        settings.pingInterval = .seconds(15)
-        settings.readTime = .seconds(45)
+        settings.pingInterval = configuration.pingInterval
+        settings.readTime = configuration.readTime
         return .messageChannel(settings, to: request) { channel in await serve(channel, node: node, address: address, usesCredit: usesCredit) }
     }
 
