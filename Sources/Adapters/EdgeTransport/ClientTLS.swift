@@ -1,5 +1,6 @@
 import HTTPServing
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 package import Primitives
@@ -86,6 +87,9 @@ struct ClientTLS {
             return TransportError(
                 code: .tls, message: "no trusted connection to \(address.authority): \(error); compare the CA, the dates and the clocks of both sides"
             )
+        case is HTTPParserError, is NIOHTTPDecoderError:
+            return TransportError(
+                code: .protocolViolation, message: "\(address.authority) does not answer in proper HTTP: \(error); check the address and the port")
         case ChannelError.connectTimeout:
             return TransportError(code: .timedOut, message: "\(address.authority) did not answer in time: check the address and the firewall")
         case let error as NIOConnectionError:

@@ -24,6 +24,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     private var pendingBytes = 0
     private var body: BoundedInbox<[UInt8]>?
     private var bodyBytes = 0
+    /// What came of the body with its framing, and with some of the head.
+    private var framedBytes = 0
     private var isBodyPaused = false
     private var isReadWanted = false
     private var timer: Scheduled<Void>?
@@ -69,6 +71,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
                 isTooLarge
                     ? HTTPServingError(code: .headerTooLarge, message: "the request header is larger than \(limits.headerBytes) bytes")
                     : HTTPServingError(code: .badRequest, message: "malformed HTTP request"))
+        // What comes behind an answer that is out is not looked at.
+        case is HTTPParserError where phase == .draining: break
         case NIOSSLError.uncleanShutdown: break
         default: context.close(promise: nil)
         }
@@ -80,7 +84,21 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     func didReceive(bytes: Int) {
         // Behind an upgrade request the decoder keeps what comes for the next protocol.
         if phase == .answering, isUpgradeAsked { pendingBytes += bytes }
-        guard phase == .head else { return }
+        switch phase {
+        case .head: didReceiveHead(bytes)
+        case .body:
+            framedBytes += bytes
+            // Chunks of one byte have six with their framing; the parameters of a chunk may have no end.
+            guard framedBytes - bodyBytes > 2 * limits.headerBytes + 16 * bodyBytes else { return }
+            stopBody(HTTPServingError(code: .badRequest, message: "the request body is all framing"))
+        case .draining:
+            drained += bytes
+            if drained > 1 << 20 { close() }
+        case .answering, .closed: break
+        }
+    }
+
+    private func didReceiveHead(_ bytes: Int) {
         if !hasHeadBegun {
             hasHeadBegun = true
             headBytes = 0
@@ -137,7 +155,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
         let isWaitingForContinue = head.headers.first(name: "Expect")?.lowercased() == "100-continue"
         isUpgradeAsked = head.headers.contains(name: "Upgrade")
         phase = .body
-        bodyBytes = 0
+        (bodyBytes, framedBytes) = (0, 0)
         timer?.cancel()
         if hasBody {
             let loop = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -161,10 +179,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
         bodyBytes += bytes.readableBytes
         lastProgress = .now()
         if bodyBytes > limits.bodyBytes {
-            body?.finish(throwing: HTTPServingError(code: .bodyTooLarge, message: "the request body is larger than \(limits.bodyBytes) bytes"))
-            return
+            return stopBody(HTTPServingError(code: .bodyTooLarge, message: "the request body is larger than \(limits.bodyBytes) bytes"))
         }
         if body?.offer(Array(buffer: bytes), cost: bytes.readableBytes) == false { isBodyPaused = true }
+    }
+
+    /// The handler hears why; nothing more is read until it has answered.
+    private func stopBody(_ error: HTTPServingError) {
+        body?.finish(throwing: error)
+        isBodyPaused = true
     }
 
     private func bodyIsWanted() {
@@ -281,13 +304,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     private func drain(_ part: HTTPServerRequestPart) {
-        switch part {
-        case .body(let bytes):
-            drained += bytes.readableBytes
-            if drained > 1 << 20 { close() }
-        case .end: close()
-        case .head: break
-        }
+        if case .end = part { close() }
     }
 
     func close() {
