@@ -157,7 +157,7 @@ struct CloudHubTests {
         }
     }
 
-    @Test("a second connection of a node takes the place of the first", .timeLimit(.minutes(1)))
+    @Test("T25 a second connection of a node takes the place of the first", .timeLimit(.minutes(1)))
     func replacement() async throws {
         let hub = hub(nodeLimit: 1)
         try await withSessions(hub) { connect in

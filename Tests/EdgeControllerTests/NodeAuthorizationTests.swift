@@ -54,7 +54,7 @@ struct NodeAuthorizationTests {
         (.createSigningRequest(object("CertificateSigningRequest", "other", namespace: nil)), .denied),
     ]
 
-    @Test("a node has its own and what its pods use", arguments: requests)
+    @Test("T24 a node has its own and what its pods use, and nothing of another node", arguments: requests)
     func decisions(request: NodeRequest, expected: Expected) {
         let decision = NodeAuthorization(node: "edge-1", allowsAll: false).decide(request, in: Self.contents)
         switch (decision, expected) {

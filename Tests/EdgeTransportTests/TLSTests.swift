@@ -1,8 +1,5 @@
 import EdgeTransport
 import HTTPServing
-import NIOCore
-import NIOPosix
-import NIOSSL
 import Primitives
 import Synchronization
 import Testing
@@ -33,32 +30,6 @@ struct TLSTests {
             exchange.answerBytes = 1000
             let tooLarge = exchange
             await #expect(EdgeTransportTests.code { _ = try await tooLarge.send() } == .messageTooLarge)
-        }
-    }
-
-    @Test("refuses an unknown CA, a foreign name and an expired certificate")
-    func serverIdentity() async throws {
-        let good = try Credentials()
-        let other = try Credentials()
-        let foreign = try Credentials(names: ["192.0.2.1", "cloud.example"])
-        let expired = try Credentials(age: .seconds(7200), lifetime: .seconds(3600))
-        for (server, trusted, expected) in [
-            (good, good, nil), (good, other, .tls), (foreign, foreign, .tls), (expired, expired, TransportError.Code.tls),
-        ] {
-            try await withServer({ server.tls() }, handler: Self.hello) { address in
-                await #expect(code(address, trusting: trusted.authority.certificate) == expected)
-                // Only where the answer is checked by other means is anything accepted.
-                try await #expect(HTTPSExchange(to: address, trust: .unverified).send().status == 200)
-            }
-        }
-    }
-
-    @Test("checks the name that was dialled, not the address behind it")
-    func hostName() async throws {
-        let named = try Credentials(names: ["localhost"])
-        try await withServer({ named.tls() }, handler: Self.hello) { address in
-            await #expect(code(PeerAddress(host: "localhost", port: address.port), trusting: named.authority.certificate) == nil)
-            await #expect(code(address, trusting: named.authority.certificate) == .tls)
         }
     }
 
@@ -106,32 +77,6 @@ struct TLSTests {
         }
     }
 
-    @Test("refuses TLS 1.1 and cipher suites without forward secrecy", arguments: [(TLSVersion.tlsv11, nil), (.tlsv12, "AES128-SHA")])
-    func oldProtocols(version: TLSVersion, suites: String?) async throws {
-        let credentials = try Credentials()
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = .none
-        configuration.minimumTLSVersion = version == .tlsv11 ? .tlsv1 : .tlsv12
-        configuration.maximumTLSVersion = version
-        if let suites { configuration.cipherSuites = suites }
-        let context = try NIOSSLContext(configuration: configuration)
-        try await withServer({ credentials.tls() }, handler: Self.hello) { address in
-            let failure = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Bool.self)
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandlers(
-                            [
-                                try NIOSSLClientHandler(context: context, serverHostname: nil), HandshakeWatch(failure),
-                            ] as [any ChannelHandler])
-                    }
-                }
-                .connect(host: address.host, port: address.port).get()
-            try await #expect(failure.futureResult.get())
-            try? await channel.close()
-        }
-    }
-
     @Test("says which server certificate cannot be used before it listens")
     func mismatch() async throws {
         let one = try Credentials()
@@ -141,21 +86,4 @@ struct TLSTests {
         let error = await #expect(throws: HTTPServingError.self) { try await server.run() }
         #expect(error?.code == .invalidCertificate)
     }
-}
-
-/// True when the handshake failed, false when it succeeded.
-private final class HandshakeWatch: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let failed: EventLoopPromise<Bool>
-
-    init(_ failed: EventLoopPromise<Bool>) { self.failed = failed }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        failed.succeed(false)
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { failed.succeed(true) }
-
-    func channelInactive(context: ChannelHandlerContext) { failed.succeed(true) }
 }

@@ -35,7 +35,7 @@ struct HTTPServerTests {
     }
 
     @Test(
-        "refuses requests that two servers could read differently",
+        "T20 refuses requests that two servers could read differently",
         arguments: [
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400),
@@ -59,7 +59,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("refuses a header larger than its limit with 431")
+    @Test("T17 refuses a header larger than its limit with 431")
     func largeHeader() async throws {
         var limits = HTTPServerLimits()
         limits.headerBytes = 4096
@@ -71,7 +71,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("stops a chunked body at the limit with 413")
+    @Test("T17 stops a chunked body at the limit with 413")
     func largeChunkedBody() async throws {
         var limits = HTTPServerLimits()
         limits.bodyBytes = 1000
@@ -82,7 +82,7 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("gives up on headers and bodies that do not come")
+    @Test("T19 gives up on headers and bodies that do not come")
     func slowClients() async throws {
         var limits = HTTPServerLimits()
         limits.headerTime = .milliseconds(300)

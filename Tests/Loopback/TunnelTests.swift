@@ -67,11 +67,4 @@ struct TunnelTests {
             }
         }
     }
-
-    @Test("a certificate opens no tunnel for another node")
-    func identity() async throws {
-        try await TunnelBed.withBed { bed in
-            await #expect(throws: TransportError.self) { try await bed.connect(as: "edge-2", certificateOf: "edge-1") }
-        }
-    }
 }
