@@ -12,8 +12,9 @@ struct Credentials: Sendable {
     let server: KeyPair
     let client: KeyPair
 
-    init(names: [String] = ["127.0.0.1", "localhost"], age: Duration = .zero, lifetime: Duration = .seconds(86400)) throws {
-        let now = SystemClock().now().wall + .seconds(-60) + (.zero - age)
+    init() throws {
+        let now = SystemClock().now().wall + .seconds(-60)
+        let (names, lifetime) = (["127.0.0.1", "localhost"], Duration.seconds(86400))
         authority = try CertificateAuthority(now: now)
         server = try authority.issue(LeafProfile(commonName: "KubeEdge", names: names, usages: [.server], lifetime: lifetime), now: now)
         client = try authority.issue(.node("edge", lifetime: lifetime), now: now)
