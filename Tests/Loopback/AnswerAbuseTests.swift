@@ -87,7 +87,7 @@ struct AnswerAbuseTests {
 
     private func withClient(of server: EndlessServer, _ body: (KubeClient) async throws -> Void) async throws {
         var limits = KubeClient.Limits()
-        (limits.body, limits.line) = (1 << 20, 1 << 20)
+        (limits.body, limits.line) = (1 << 20, 1 << 16)
         let access = ClusterAccess(
             server: "https://127.0.0.1:\(server.port)", trust: .authorities(PEMBlock.text(certificate: server.authority.certificate)))
         let client = try KubeClient(access, limits: limits, logger: CloudBed.quiet)
@@ -118,7 +118,7 @@ struct AnswerAbuseTests {
             try await withClient(of: server) { client in
                 let events = try await client.watch(Resources.pods, ListQuery(), resourceVersion: "1")
                 let error = await #expect(throws: KubeStatus.self) { for try await _ in events {} }
-                #expect(error?.message.contains("a watch event over 1048576 bytes") == true, "\(error?.message ?? "")")
+                #expect(error?.message.contains("a watch event over 65536 bytes") == true, "\(error?.message ?? "")")
                 #expect(server.sent < EndlessServer.limit)
             }
         }

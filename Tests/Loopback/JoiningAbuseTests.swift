@@ -83,7 +83,7 @@ struct JoiningAbuseTests {
             ("made in the future", signed { $0["iat"] = .integer(future.seconds) }, "check the clocks"),
             ("a time that is none", signed { $0["exp"] = "tomorrow" }, "exp of the token is no time"),
             ("a time beyond all", signed { $0["exp"] = .decimal("1e300") }, "exp of the token is no time"),
-            ("cut", String(good.dropLast(8)), signature), ("no signature", "\(parts[0]).\(parts[1]).", signature),
+            ("cut", String(good.dropLast(8)), "token"), ("no signature", "\(parts[0]).\(parts[1]).", signature),
             ("two parts", "\(parts[0]).\(parts[1])", "no JSON web token"), ("five parts", good + ".a.b", "no JSON web token"),
             ("with the hash", CertificateAuthority.fingerprint(of: authority.certificate) + "." + good, "no JSON web token"),
             ("16 KiB", signed { $0["x"] = .string(String(repeating: "x", count: 16384)) }, "no JSON web token"),

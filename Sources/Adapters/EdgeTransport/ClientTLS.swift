@@ -33,7 +33,8 @@ package enum ServerTrust: Sendable {
 struct ClientTLS {
     let address: PeerAddress
     private let context: NIOSSLContext
-    private let isPinned: Bool
+    /// Whether the server must have the name that is dialled.
+    private let checksName: Bool
 
     init(address: PeerAddress, trust: ServerTrust, identity: ClientIdentity?) throws {
         self.address = address
@@ -46,15 +47,15 @@ struct ClientTLS {
             case .pinned(let authority):
                 configuration.trustRoots = .certificates(try TLSMaterial.certificates(authority))
                 configuration.certificateVerification = .fullVerification
-                isPinned = true
+                checksName = true
             case .issued(let authorities):
                 configuration.trustRoots = .certificates(try TLSMaterial.certificates(authorities))
                 configuration.certificateVerification = .noHostnameVerification
-                isPinned = true
+                checksName = false
             case .unverified:
                 configuration.trustRoots = .certificates([])
                 configuration.certificateVerification = .none
-                isPinned = false
+                checksName = false
             }
             if let identity {
                 configuration.certificateChain = try TLSMaterial.certificates(identity.certificate).map { .certificate($0) }
@@ -69,7 +70,33 @@ struct ClientTLS {
 
     func makeHandler() throws -> NIOSSLClientHandler {
         let isAddress = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil
-        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : address.host)
+        guard checksName, !isAddress else { return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : address.host) }
+        // NIOSSL takes a certificate for the address that the name has led to as well: that address is whoever's who answers for names.
+        return try NIOSSLClientHandler._makeSSLClientHandler(context: context, serverHostname: address.host) { [address] certificate, channel in
+            channel.eventLoop.makeCompletedFuture {
+                guard Self.isNamed(address.host, by: certificate) else { throw Self.foreignName(address) }
+            }
+        }
+    }
+
+    /// Whether a certificate is for a host name, by itself or with a wildcard for its first label.
+    private static func isNamed(_ host: String, by certificate: NIOSSLCertificate) -> Bool {
+        let host = canonical(host)
+        let parent = host.firstIndex(of: ".").map { "*" + host[$0...] }
+        return certificate._subjectAlternativeNames().contains { name in
+            guard name.nameType == .dnsName else { return false }
+            let name = canonical(String(decoding: name.contents, as: UTF8.self))
+            return name == host || name == parent
+        }
+    }
+
+    private static func canonical(_ name: String) -> String { (name.hasSuffix(".") ? String(name.dropLast()) : name).lowercased() }
+
+    private static func foreignName(_ address: PeerAddress) -> TransportError {
+        TransportError(
+            code: .tls,
+            message: "the certificate of \(address.authority) is not for \(address.host): "
+                + "add it to advertiseAddress or dnsNames of cloudcore, or dial a name that the certificate has")
     }
 
     /// A network error as a user can act on it.
@@ -77,11 +104,7 @@ struct ClientTLS {
         switch error {
         case let error as TransportError: return error
         case let error as HTTPServingError: return TransportError(error)
-        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
-            return TransportError(
-                code: .tls,
-                message: "the certificate of \(address.authority) is not for \(address.host): "
-                    + "add it to advertiseAddress or dnsNames of cloudcore, or dial a name that the certificate has")
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname: return foreignName(address)
         case NIOSSLError.uncleanShutdown: return TransportError(code: .closed, message: "\(address.authority) closed the connection")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return TransportError(
