@@ -1,6 +1,7 @@
 import EdgeHub
 import EdgeTransport
 import Glibc
+import HTTPServing
 import KubeClient
 import KubeMachinery
 import KubeResources
@@ -81,6 +82,18 @@ struct AnswerAbuseTests {
             }
             #expect(error?.code == .handshake)
             #expect(error?.message.contains("refused the connection with 403: never") == true, "\(error?.message ?? "")")
+            #expect(server.sent < EndlessServer.limit)
+        }
+    }
+
+    @Test("T18 a request to switch protocols takes no more than 64 KiB of a head")
+    func upgrade() async throws {
+        try await EndlessServer.run("HTTP/1.1 101 Switching Protocols\r\n", piece: Self.field) { server in
+            let exchange = try HTTPUpgradeExchange(
+                "POST", PeerAddress(host: "127.0.0.1", port: server.port, path: "/exec"), headers: ["Connection": "Upgrade", "Upgrade": "SPDY/3.1"],
+                trust: .pinned(authority: server.authority.certificate), identity: nil)
+            let error = await #expect(throws: HTTPServingError.self) { _ = try await exchange.perform() }
+            #expect(error?.code == .headerTooLarge, "\(error?.message ?? "")")
             #expect(server.sent < EndlessServer.limit)
         }
     }
