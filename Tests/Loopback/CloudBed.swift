@@ -72,7 +72,7 @@ struct CloudBed: Sendable {
         (configuration.streamHost, configuration.streamPort) = ("127.0.0.1", 0)
         (configuration.kubeletPort, configuration.servesKubeletPort) = (10399, false)
         (configuration.limits, configuration.pingInterval, configuration.readTime) = (hub.limits, hub.pingInterval, hub.readTime)
-        let pair = try authority.issue(.cloudServer(names: ["127.0.0.1"]), now: SystemClock().now().wall)
+        let pair = try authority.issue(.cloudServer(names: ["127.0.0.1"]), now: TestCredentials.begin)
         let identity = CloudTunnels.ServerIdentity(certificate: pair.certificate, privateKey: pair.key.der)
         return CloudTunnels(api: api, configuration: configuration, logger: quiet) {
             CloudTunnels.Credentials(
@@ -92,7 +92,7 @@ struct CloudBed: Sendable {
     // MARK: - Nodes
 
     /// A certificate of a node, good for an hour.
-    func node(_ name: String) throws -> KeyPair { try authority.issue(.node(name, lifetime: .seconds(3600)), now: SystemClock().now().wall) }
+    func node(_ name: String) throws -> KeyPair { try authority.issue(.node(name, lifetime: .seconds(3600)), now: TestCredentials.begin) }
 
     static func identity(_ pair: KeyPair) -> ClientIdentity { ClientIdentity(certificate: pair.certificate, privateKey: pair.key.der) }
 

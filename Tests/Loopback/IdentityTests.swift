@@ -51,7 +51,7 @@ struct IdentityTests {
     @Test("T24 a certificate that names no node, is a server's or is of another authority speaks for nobody")
     func strangers() async throws {
         try await CloudBed.run { cloud in
-            let now = SystemClock().now().wall
+            let now = TestCredentials.begin
             let hour = Duration.seconds(3600)
             func profile(_ name: String, _ organizations: [String], _ usage: CertificateUsage = .client) -> LeafProfile {
                 LeafProfile(commonName: name, organizations: organizations, usages: [usage], lifetime: hour)
@@ -66,7 +66,7 @@ struct IdentityTests {
                 let tunnel = await refusal { try await cloud.tunnel("edge-1", as: pair) }
                 #expect(tunnel.contains("403: "), "\(profile): \(tunnel)")
             }
-            let foreign = try CertificateAuthority(now: now + .seconds(-60)).issue(.node("edge-1", lifetime: hour), now: now + .seconds(-60))
+            let foreign = try CertificateAuthority(now: now).issue(.node("edge-1", lifetime: hour), now: now)
             let server = try cloud.authority.issue(profile("system:node:edge-1", ["system:nodes"], .server), now: now)
             let ended = try cloud.authority.issue(.node("edge-1", lifetime: hour), now: now + (.zero - hour - .seconds(60)))
             for (name, pair) in [("foreign", foreign), ("server", server), ("ended", ended)] {

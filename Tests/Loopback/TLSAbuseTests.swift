@@ -37,7 +37,7 @@ struct TLSAbuseTests {
         let (authority, good) = try TestCredentials.server()
         let client = try authority.issue(
             LeafProfile(commonName: "KubeEdge", names: ["127.0.0.1"], usages: [.client], lifetime: .seconds(3600)),
-            now: SystemClock().now().wall + .seconds(-60))
+            now: TestCredentials.begin)
         return [
             try server("expired", age: .seconds(7200)), try server("not yet valid", age: .seconds(-3600)),
             Server(name: "an unknown authority", pair: good, trusted: try TestCredentials.server().0),

@@ -4,6 +4,9 @@ import Trust
 
 /// Certificates for servers of a test.
 enum TestCredentials {
+    /// When certificates begin: TLS reads a clock that is up to a tick behind, and takes nothing that begins in its future.
+    static var begin: Timestamp { SystemClock().now().wall + .seconds(-60) }
+
     /// An authority and a certificate of it for a server on the loopback, made `age` ago.
     static func server(
         names: [String] = ["127.0.0.1"], age: Duration = .seconds(60), lifetime: Duration = .seconds(86400)

@@ -31,15 +31,15 @@ struct TunnelBed: Sendable {
             await api.put(Resources.pods, pod)
         }
         await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: "edge-1"))
-        let authority = try CertificateAuthority(now: SystemClock().now().wall)
+        let authority = try CertificateAuthority(now: TestCredentials.begin)
         var configuration = CloudTunnels.Configuration()
         (configuration.tunnelHost, configuration.tunnelPort) = ("127.0.0.1", 0)
         (configuration.streamHost, configuration.streamPort) = ("127.0.0.1", 0)
         (configuration.kubeletPort, configuration.servesKubeletPort) = (10399, false)
         // Edges and the API server see different certificates, of authorities that do not know each other.
-        let cluster = try CertificateAuthority(now: SystemClock().now().wall)
+        let cluster = try CertificateAuthority(now: TestCredentials.begin)
         let identities = try [authority, cluster].map { issuer in
-            let pair = try issuer.issue(.cloudServer(names: ["127.0.0.1"]), now: SystemClock().now().wall)
+            let pair = try issuer.issue(.cloudServer(names: ["127.0.0.1"]), now: TestCredentials.begin)
             return CloudTunnels.ServerIdentity(certificate: pair.certificate, privateKey: pair.key.der)
         }
         let cloud = CloudTunnels(api: api, configuration: configuration, logger: quiet) {
@@ -76,7 +76,7 @@ struct TunnelBed: Sendable {
     }
 
     private func identity(_ profile: LeafProfile, of issuer: CertificateAuthority? = nil) throws -> ClientIdentity {
-        let pair = try (issuer ?? authority).issue(profile, now: SystemClock().now().wall)
+        let pair = try (issuer ?? authority).issue(profile, now: TestCredentials.begin)
         return ClientIdentity(certificate: pair.certificate, privateKey: pair.key.der)
     }
 
