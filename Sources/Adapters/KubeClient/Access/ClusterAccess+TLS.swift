@@ -5,6 +5,7 @@ extension ClusterAccess {
     func tlsConfiguration() throws(KubeClientError) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = .seconds(2)
         switch trust {
         case .system: break
         case .authorities(let pem):
