@@ -14,17 +14,22 @@ extension ObjectStore {
     /// The objects keep the resourceVersions that the cloud gave them. Watchers see one event for each object that differs from
     /// what was stored.
     package func apply(_ writes: [StoreWrite]) throws {
-        let events = try connection.transaction { () throws(StoreError) in
-            var events: [StorageEvent] = []
-            var revision = currentRevision
-            for write in writes {
-                guard let event = try perform(write, after: revision) else { continue }
-                revision = event.revision
-                events.append(event)
+        do throws(StoreError) {
+            let events = try connection.transaction { () throws(StoreError) in
+                var events: [StorageEvent] = []
+                var revision = currentRevision
+                for write in writes {
+                    guard let event = try perform(write, after: revision) else { continue }
+                    revision = event.revision
+                    events.append(event)
+                }
+                return events
             }
-            return events
+            announce(events)
+        } catch {
+            note(error)
+            throw error
         }
-        announce(events)
     }
 
     /// Reads and writes without anything in between: `body` has the store to itself.

@@ -97,6 +97,7 @@ extension ObjectStore: ResourceStorage {
 
     private func failed(_ verb: String, _ resource: GroupResource, _ error: StoreError) -> KubeStatus {
         logger.error("store operation failed", metadata: ["verb": "\(verb)", "resource": "\(resource)", "error": "\(error)"])
+        note(error)
         return error.status
     }
 }

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import KubeMachinery
 package import Logging
 internal import Primitives
@@ -18,87 +17,41 @@ package actor ObjectStore {
         package var cacheKilobytes = 512
         /// How long to wait for another process that holds the file.
         package var lockTimeout = Duration.seconds(5)
-        /// Sets a damaged file aside and starts empty, instead of refusing to start.
+        /// Sets a damaged file aside and goes on with what can be read of it, instead of refusing to start.
         package var replacesDamagedFile = false
+        /// Another program's file that may lie in the place of this one.
+        package var predecessor: PredecessorTable?
 
         package init(path: String) { self.path = path }
     }
-
-    /// The schema this release writes, in `PRAGMA user_version`.
-    static let schemaVersion: Int64 = 1
 
     let connection: SQLiteConnection
     let logger: Logger
     var feed: WatchFeed
     var currentRevision: UInt64
+    private var damage: StoreError?
+    private let damageSignal = Signal()
 
-    /// Opens the store. Throws `StoreError`.
+    /// Opens the store, which is then held until the last reference to it is gone. Throws `StoreError`.
     package init(_ configuration: Configuration, logger: Logger) throws {
         self.logger = logger
-        let folder = configuration.path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        if !folder.isEmpty {
-            do {
-                try FileManager.default.createDirectory(
-                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
-            } catch {
-                throw StoreError(code: .failed, message: "the folder \(folder) of the store cannot be made: \(error)")
-            }
-        }
-        let (connection, revision) = try Self.openOrReplace(configuration, logger: logger)
+        let (connection, revision) = try StoreFile(configuration: configuration, logger: logger).open()
         self.connection = connection
         currentRevision = revision
         feed = WatchFeed(length: configuration.historyLength, slack: configuration.watcherSlack, startingAfter: revision)
     }
 
-    private static func openOrReplace(_ configuration: Configuration, logger: Logger) throws(StoreError) -> (SQLiteConnection, UInt64) {
-        do { return try open(configuration) } catch {
-            guard error.code == .corrupt, configuration.replacesDamagedFile else { throw error }
-            let aside = try setAside(configuration.path)
-            logger.error("store was damaged and set aside, starting empty", metadata: ["path": "\(configuration.path)", "aside": "\(aside)"])
-            return try open(configuration)
-        }
+    /// Returns when cancelled; throws `StoreError` once a damaged part of the file was met, so that somebody acts on it. For one waiter.
+    package func watchForDamage() async throws {
+        if damage == nil { await damageSignal.wait() }
+        if let damage { throw damage }
     }
 
-    private static func open(_ configuration: Configuration) throws(StoreError) -> (SQLiteConnection, UInt64) {
-        let connection = try SQLiteConnection(
-            path: configuration.path, cacheKilobytes: configuration.cacheKilobytes, lockTimeout: configuration.lockTimeout)
-        var version: Int64 = 0
-        try connection.execute("PRAGMA user_version") { row throws(StoreError) in version = row.integer(0) }
-        guard version <= schemaVersion else {
-            throw StoreError(
-                code: .newerSchema,
-                message: "the store \(configuration.path) was written by a newer release (schema \(version)); install that release again")
-        }
-        var isSound = true
-        try connection.execute("PRAGMA quick_check(1)") { row throws(StoreError) in isSound = row.text(0) == "ok" }
-        guard isSound else { throw StoreError(code: .corrupt, message: "the store \(configuration.path) is damaged") }
-        try connection.transaction { () throws(StoreError) in
-            try connection.execute(
-                """
-                CREATE TABLE IF NOT EXISTS objects (
-                    api_group TEXT NOT NULL, resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-                    value BLOB NOT NULL, PRIMARY KEY (api_group, resource, namespace, name)) WITHOUT ROWID
-                """)
-            try connection.execute("CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID")
-            try connection.execute("INSERT OR IGNORE INTO counters VALUES ('revision', 1)")
-            if version < schemaVersion { try connection.execute("PRAGMA user_version = \(schemaVersion)") }
-        }
-        var revision: UInt64 = 0
-        try connection.execute("SELECT value FROM counters WHERE name = 'revision'") { row throws(StoreError) in
-            revision = UInt64(clamping: row.integer(0))
-        }
-        return (connection, revision)
-    }
-
-    /// Moves the file and its companions out of the way and returns the new name of the file.
-    private static func setAside(_ path: String) throws(StoreError) -> String {
-        let stamp = SystemClock().now().wall.seconds
-        for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
-            do { try FileManager.default.moveItem(atPath: path + suffix, toPath: "\(path).damaged-\(stamp)\(suffix)") } catch {
-                throw StoreError(code: .corrupt, message: "the store \(path) is damaged and cannot be set aside: \(error)")
-            }
-        }
-        return "\(path).damaged-\(stamp)"
+    /// Notes that a damaged part of the file was met.
+    func note(_ error: StoreError) {
+        guard error.code == .corrupt, damage == nil else { return }
+        damage = error
+        damageSignal.set()
     }
 
     /// Ends every watch; the store itself stays usable.

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 internal import Primitives
 
 /// One connection to one SQLite file, with its prepared statements. Used by one actor only.
@@ -7,8 +8,8 @@ final class SQLiteConnection {
     private let path: String
     private var statements: [String: OpaquePointer] = [:]
 
-    /// Opens or makes the file: write-ahead log, every commit synced, a lock waited for up to `lockTimeout`.
-    init(path: String, cacheKilobytes: Int, lockTimeout: Duration) throws(StoreError) {
+    /// Opens or makes the file and keeps it for itself: another process that holds it is waited for up to `lockTimeout`, and finds it locked later.
+    init(path: String, lockTimeout: Duration) throws(StoreError) {
         var opened: OpaquePointer?
         let result = sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
         guard let opened, result == SQLITE_OK else {
@@ -18,8 +19,18 @@ final class SQLiteConnection {
         }
         handle = opened
         self.path = path
-        sqlite3_busy_timeout(handle, Int32(clamping: lockTimeout.components.seconds * 1000))
-        try execute("PRAGMA journal_mode = WAL")
+        sqlite3_busy_timeout(handle, Int32(clamping: Int64(lockTimeout / .milliseconds(1))))
+        try execute("PRAGMA locking_mode = EXCLUSIVE")
+    }
+
+    /// Makes it a file to write to: a write-ahead log, every commit synced.
+    func beginWriteAhead(cacheKilobytes: Int) throws(StoreError) {
+        var mode = ""
+        try execute("PRAGMA journal_mode = WAL") { row throws(StoreError) in mode = row.text(0) }
+        guard mode == "wal" else {
+            throw StoreError(
+                code: .failed, message: "the store \(path) cannot have a write-ahead log (its journal is \(mode)): check its file system")
+        }
         try execute("PRAGMA synchronous = FULL")
         try execute("PRAGMA cache_size = -\(cacheKilobytes)")
         try execute("PRAGMA wal_autocheckpoint = 256")
@@ -67,6 +78,15 @@ final class SQLiteConnection {
         }
     }
 
+    /// Whether the file has a table.
+    func has(_ table: String) throws(StoreError) -> Bool {
+        var count: Int64 = 0
+        try execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?", [.text(table)]) { row throws(StoreError) in
+            count = row.integer(0)
+        }
+        return count > 0
+    }
+
     /// Rows that the last statement changed.
     var changes: Int { Int(sqlite3_changes(handle)) }
 
@@ -105,10 +125,18 @@ final class SQLiteConnection {
 
     private func error(_ result: Int32) -> StoreError {
         let cause = String(cString: sqlite3_errmsg(handle))
+        // What the system said to SQLite's last call: a quota and a limit of the file's size are no SQLITE_FULL.
+        let isFull = [ENOSPC, EDQUOT, EFBIG].contains(sqlite3_system_errno(handle))
+        // A sector that the disk cannot read is damage as well: SQLITE_IOERR_READ and SQLITE_IOERR_CORRUPTFS.
+        let isUnreadable = [SQLITE_IOERR | 1 << 8, SQLITE_IOERR | 33 << 8].contains(sqlite3_extended_errcode(handle))
         return switch result & 0xFF {
-        case SQLITE_CORRUPT, SQLITE_NOTADB: StoreError(code: .corrupt, message: "the store \(path) is damaged: \(cause)")
+        case SQLITE_CORRUPT, SQLITE_NOTADB,
+            SQLITE_IOERR where isUnreadable:
+            StoreError(code: .corrupt, message: "the store \(path) is damaged: \(cause); put a copy back, or move it away to start empty")
         case SQLITE_FULL: StoreError(code: .full, message: "no room for the store \(path): \(cause); free disk space")
-        case SQLITE_BUSY, SQLITE_LOCKED: StoreError(code: .locked, message: "the store \(path) is locked by another process: \(cause)")
+        case SQLITE_IOERR where isFull: StoreError(code: .full, message: "no room for the store \(path): \(cause); free disk space")
+        case SQLITE_BUSY, SQLITE_LOCKED:
+            StoreError(code: .locked, message: "the store \(path) is held by \(FileHolder.find(path)): only one process can have it, so end that one")
         case SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN:
             StoreError(code: .failed, message: "the store \(path) cannot be read or written: \(cause); check the disk and the file's owner")
         default: StoreError(code: .failed, message: "the store \(path) failed: \(cause)")

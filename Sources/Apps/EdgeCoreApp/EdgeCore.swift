@@ -35,6 +35,7 @@ package struct EdgeCore: Sendable {
         storage.historyLength = 0
         storage.cacheKilobytes = 256
         storage.replacesDamagedFile = true
+        storage.predecessor = UpstreamRecords.table
         let store = try ObjectStore(storage, logger: makeLogger("store"))
 
         let certificates = try certificateApplication(clock)
@@ -50,7 +51,9 @@ package struct EdgeCore: Sendable {
         let outbox = ReportOutbox(store: store, uplink: hub, clock: clock, logger: makeLogger("outbox"))
 
         var modules = [
-            Module("metamanager") { try await manager.run() }, Module("outbox") { try await outbox.run() },
+            // A file that is found damaged is mended when it is opened: the program ends, and its next start goes on with what can be read.
+            Module("store") { try await store.watchForDamage() }, Module("metamanager") { try await manager.run() },
+            Module("outbox") { try await outbox.run() },
             Module("pages") { try await ProgramPages.keepFew(clock: clock) },
         ]
         if configuration.edgeHub.isEnabled {

@@ -5,9 +5,12 @@ internal import PodCore
 package import Primitives
 
 extension MetaManager {
+    /// When the cloud gave a token.
+    static let obtainedAnnotation = "edge.kubeedge.io/obtained"
+
     /// A token for exactly what was asked: the stored one while it is fresh, else a new one of the cloud, else the stored one however old.
     package func serviceAccountToken(namespace: String, serviceAccount: String, request: JSONValue) async throws -> KubeObject {
-        let record = Self.recordKey(namespace, serviceAccount, request)
+        let record = Self.tokenKey(namespace, serviceAccount, request)
         let stored = try await store.object(EdgeRecords.tokens, record)
         if let stored, Self.isFresh(stored, at: clock.now().wall) { return stored }
         do {
@@ -16,7 +19,7 @@ extension MetaManager {
             else { throw KubeStatus.internalError("the cloud answered a token request of \(account) without a token") }
             answer.metadata["namespace"] = .string(namespace)
             answer.metadata["name"] = .string(record.name)
-            answer.metadata["annotations"]["edge.kubeedge.io/obtained"] = .string(clock.now().wall.rfc3339)
+            answer.metadata["annotations"][Self.obtainedAnnotation] = .string(clock.now().wall.rfc3339)
             try await store.apply([.put(EdgeRecords.tokens, answer)])
             return answer
         } catch let status as KubeStatus where status.isRetryable && stored != nil {
@@ -31,7 +34,8 @@ extension MetaManager {
             .filter { $0.spec["boundObjectRef"]["uid"].string == uid }
     }
 
-    private static func recordKey(_ namespace: String, _ serviceAccount: String, _ request: JSONValue) -> ObjectKey {
+    /// Under which key a token lies: who it is for and what was asked.
+    static func tokenKey(_ namespace: String, _ serviceAccount: String, _ request: JSONValue) -> ObjectKey {
         let spec = request["spec"]
         let asked: JSONValue = [
             "audiences": spec["audiences"].isNull ? [] : spec["audiences"], "expirationSeconds": spec["expirationSeconds"],
@@ -43,7 +47,7 @@ extension MetaManager {
     /// Whether a token has more than a fifth of its life before it and is younger than a day (`spec/04 §21`).
     private static func isFresh(_ token: KubeObject, at now: Timestamp) -> Bool {
         guard let expiry = token.status["expirationTimestamp"].string.flatMap(Timestamp.init(rfc3339:)) else { return false }
-        let obtained = token.annotations["edge.kubeedge.io/obtained"].flatMap(Timestamp.init(rfc3339:))
+        let obtained = token.annotations[obtainedAnnotation].flatMap(Timestamp.init(rfc3339:))
         let life = obtained.map { expiry - $0 } ?? .seconds(token.spec["expirationSeconds"].int ?? 3600)
         guard expiry - now > life / 5 else { return false }
         return obtained.map { now - $0 < .seconds(86400) && now >= $0 } ?? true
