@@ -151,7 +151,7 @@ final class ReportOutboxTests {
         }
     }
 
-    @Test("a full disk leaves the caller with a clear error, and what was kept with its place", arguments: [false, true])
+    @Test("T36 a full disk leaves the caller of the outbox with a clear error, and what was kept with its place", arguments: [false, true])
     func diskFull(isReplacing: Bool) async throws {
         let store = try store()
         let outbox = outbox(StoredOutbox(store: store))
@@ -177,13 +177,12 @@ final class ReportOutboxTests {
         #expect(cloud.ids.sorted() == ["b", "v1"])
     }
 
-    @Test("killed at each write, before or after it is on the disk, nothing that was acknowledged is lost or out of order")
+    @Test("T37 the outbox killed at each write, before or after it is on the disk, nothing that was acknowledged is lost or out of order")
     func killed() async throws {
         for death in [TroubledShelf.Death.before, .after] {
             for commit in 0..<14 {
                 let name = "\(commit)-\(death)"
-                let shelf = TroubledShelf(StoredOutbox(store: try store(name)), death: (commit, death))
-                let acknowledged = try await lifeUntilDeath(shelf)
+                let acknowledged = try await lifeUntilDeath(name, (commit, death))
                 cloud.state.withLock { $0.taken = [] }
                 // A new process finds what is on the disk.
                 let after = outbox(StoredOutbox(store: try store(name)))
@@ -205,7 +204,10 @@ final class ReportOutboxTests {
     }
 
     /// Posts, confirms and posts again, until the disk is gone; what callers were told, and what the cloud has had.
-    private func lifeUntilDeath(_ shelf: TroubledShelf) async throws -> (kept: [String], sent: [String]) {
+    private func lifeUntilDeath(
+        _ name: String, _ death: (commit: Int, TroubledShelf.Death)
+    ) async throws -> (kept: [String], sent: [String]) {
+        let shelf = TroubledShelf(StoredOutbox(store: try store(name)), death: death)
         let outbox = outbox(shelf)
         var kept: [String] = []
         cloud.state.withLock { $0.taken = [] }

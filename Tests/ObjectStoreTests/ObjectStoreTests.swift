@@ -134,31 +134,4 @@ struct ObjectStoreTests {
         }
         #expect(seen == ["added b", "deleted a"])
     }
-
-    @Test("a damaged file is refused, or set aside where the configuration says so")
-    func damage() async throws {
-        do {
-            let store = try open()
-            _ = try await store.create(pods, pod("a"))
-        }
-        let bytes = Data(repeating: 0x5A, count: 8192)
-        try bytes.write(to: URL(filePath: path))
-        for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
-        #expect { try open() } throws: { ($0 as? StoreError)?.code == .corrupt }
-        let store = try open { $0.replacesDamagedFile = true }
-        #expect(try await store.list(pods, namespace: nil, limit: nil, after: nil).objects.isEmpty)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).contains { $0.contains(".damaged-") })
-    }
-
-    @Test("a file of a newer release is refused")
-    func newerSchema() throws {
-        _ = try open()
-        let bytes = try Data(contentsOf: URL(filePath: path))
-        var changed = bytes
-        // The user version stands at offset 60 of an SQLite file, big-endian.
-        changed[63] = 99
-        for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
-        try changed.write(to: URL(filePath: path))
-        #expect { try open() } throws: { ($0 as? StoreError)?.code == .newerSchema }
-    }
 }

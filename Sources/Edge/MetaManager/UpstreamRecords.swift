@@ -1,5 +1,5 @@
 internal import EdgeMessages
-package import KubeMachinery
+internal import KubeMachinery
 package import ObjectStore
 internal import Primitives
 
