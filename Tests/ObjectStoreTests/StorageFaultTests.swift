@@ -95,10 +95,10 @@ struct StorageFaultTests {
             2: FLOCK  ADVISORY  WRITE 79 00:1a:99 0 EOF
             3: OFDLCK ADVISORY  READ -1 fe:00:4 0 EOF
             """
-        #expect(FileHolder.process(in: list, device: 0xFE00, inode: 5678) == 77)
-        #expect(FileHolder.process(in: list, device: 0x1A, inode: 99) == 79)
-        #expect(FileHolder.process(in: list, device: 0xFE00, inode: 4) == nil)
-        #expect(FileHolder.process(in: "odd", device: 0, inode: 0) == nil)
+        #expect(FileHolder.processes(in: list, device: 0xFE00, inode: 5678) == [77])
+        #expect(FileHolder.processes(in: list, device: 0x1A, inode: 99) == [79])
+        #expect(FileHolder.processes(in: list, device: 0xFE00, inode: 4).isEmpty)
+        #expect(FileHolder.processes(in: "odd", device: 0, inode: 0).isEmpty)
         #expect(FileHolder.find("/nowhere/at/all") == "another process")
     }
 
