@@ -268,6 +268,38 @@ struct StorageFaultTests {
         }
     }
 
+    /// The log is synced before its pages are copied into the file, and forgotten after the file is synced. In between a kill leaves the first
+    /// pages of the copy, a power cut any of them.
+    @Test("T37 T38 killed or without power while the log is copied into the file: everything acknowledged is there", arguments: 0..<12)
+    func cutCopy(seed: UInt64) async throws {
+        var generator = SeededGenerator(seed: seed)
+        let folder = try StoreFolder()
+        let store = try folder.open()
+        for number in 0..<60 { try await store.apply([.put(pods, pod(number))]) }
+        try await store.transact { try $0.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+        for number in 30..<100 { try await store.apply([number.isMultiple(of: 3) ? .remove(pods, pod(number).key) : .put(pods, pod(number))]) }
+        let expected = try await stored(store)
+        let (before, log) = (try folder.bytes(), try folder.bytes("edgecore.db-wal"))
+        try await store.transact { try $0.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+        let after = try folder.bytes()
+        try #require(after.count > before.count && log.count > after.count - before.count)
+
+        let page = 4096
+        let pages = after.count / page
+        let killedAt = Int.random(in: 0...pages, using: &generator)
+        var cut = before
+        for number in 0..<pages where seed.isMultiple(of: 2) ? number < killedAt : Bool.random(using: &generator) {
+            if cut.count < (number + 1) * page { cut.append(Data(count: (number + 1) * page - cut.count)) }
+            cut.replaceSubrange(number * page..<(number + 1) * page, with: after[number * page..<(number + 1) * page])
+        }
+        let killed = try StoreFolder()
+        try killed.write(cut)
+        try killed.write(log, to: "edgecore.db-wal")
+        let recorder = LogRecorder()
+        #expect(try await stored(try killed.open(logger: recorder.logger)) == expected)
+        #expect(recorder.lines.isEmpty)
+    }
+
     // MARK: - T39
 
     @Test("T39 a file of a newer release is refused with what to do, and left as it is", arguments: [true, false])
