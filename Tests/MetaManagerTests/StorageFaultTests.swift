@@ -147,8 +147,7 @@ struct MortalEdge {
     func live() async throws {
         let edge = try EdgeOnDisk("\(folder)/edge.db")
         let notes = open("\(folder)/\(Self.notes)", O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        let count = Atomic<Int>(0)
-        let death = Death(seed: UInt64(round))
+        let (round, death) = (round, Death(seed: UInt64(round)))
         try await edge.running {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for writer in 0..<4 {
@@ -164,7 +163,7 @@ struct MortalEdge {
                             // One write call: the kernel has it whole, whatever becomes of this process.
                             let line = Array("\(writer.isMultiple(of: 2) ? "pod" : "report") \(name)\n".utf8)
                             _ = write(notes, line, line.count)
-                            death.strike(after: count.add(1, ordering: .relaxed).newValue)
+                            death.acknowledged()
                         }
                     }
                 }
@@ -179,19 +178,19 @@ struct MortalEdge {
     }
 
     /// Kills the process from a thread of its own, a random moment after so many acknowledgements.
-    private struct Death {
-        let count: Int
-        let turns: Int
+    private final class Death: Sendable {
+        private let left: Atomic<Int>
+        private let turns: Int
 
         init(seed: UInt64) {
             var generator = SeededGenerator(seed: seed)
-            count = Int.random(in: 30..<120, using: &generator)
+            left = Atomic(Int.random(in: 30..<120, using: &generator))
             turns = Int.random(in: 0..<200_000, using: &generator)
         }
 
-        func strike(after acknowledged: Int) {
-            guard acknowledged == count else { return }
-            Thread.detachNewThread {
+        func acknowledged() {
+            guard left.subtract(1, ordering: .relaxed).newValue == 0 else { return }
+            Thread.detachNewThread { [turns] in
                 for _ in 0..<turns { _ = getpid() }
                 kill(getpid(), SIGKILL)
             }
