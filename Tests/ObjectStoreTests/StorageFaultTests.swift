@@ -167,13 +167,14 @@ struct StorageFaultTests {
         #expect(try await stored(store) == left + [pod(500)])
     }
 
-    @Test("T35 after the mending the store opens like any other, its versions go on, and a second damage has a name of its own")
+    @Test("T35 a mending killed half-way begins anew; then the store opens like any other, its versions go on, and new damage has a new name")
     func mendedFile() async throws {
         let folder = try await filled(120)
         for round in 1...2 {
             var bytes = try folder.bytes()
             try Damage.brokenPage.apply(to: &bytes)
             try folder.write(bytes)
+            for ending in ["", "-wal", "-journal"] { try folder.write(Data(repeating: UInt8(round), count: 5000), to: "edgecore.db.new" + ending) }
             let revision = try await { await (try folder.open()).revision() }()
             #expect(revision >= 121, "versions never go back")
             let log = LogRecorder()
@@ -182,6 +183,27 @@ struct StorageFaultTests {
             #expect(folder.files.filter { $0.contains(".damaged-") }.count == round)
         }
         #expect(folder.files.allSatisfy { !$0.contains(".new") })
+    }
+
+    @Test(
+        "T35 T36 a damaged file that there is no room to mend stays as it is, and is mended when there is room",
+        .enabled(if: TestDisk.isPossible, "mounts a file system"))
+    func noRoomToMend() async throws {
+        let disk = try TestDisk(kilobytes: 512)
+        let folder = try StoreFolder(in: disk.path)
+        try await { () async throws in
+            let store = try folder.open()
+            for number in 0..<120 { try await store.apply([.put(pods, pod(number))]) }
+        }()
+        var bytes = try folder.bytes()
+        try Damage.brokenPage.apply(to: &bytes)
+        try folder.write(bytes)
+        try disk.fill(leaving: 12)
+        #expect { _ = try folder.open() } throws: { ($0 as? StoreError)?.code == .full }
+        #expect(try folder.bytes() == bytes && folder.aside == nil)
+        try disk.free()
+        #expect(try await stored(try folder.open()).count >= 60)
+        #expect(folder.aside != nil)
     }
 
     @Test("T35 a file without bytes is never silently empty; the log beside it is kept, which may hold everything")

@@ -133,8 +133,9 @@ final class SQLiteConnection {
         case SQLITE_CORRUPT, SQLITE_NOTADB,
             SQLITE_IOERR where isUnreadable:
             StoreError(code: .corrupt, message: "the store \(path) is damaged: \(cause); put a copy back, or move it away to start empty")
-        case SQLITE_FULL: StoreError(code: .full, message: "no room for the store \(path): \(cause); free disk space")
-        case SQLITE_IOERR where isFull: StoreError(code: .full, message: "no room for the store \(path): \(cause); free disk space")
+        case SQLITE_FULL,
+            SQLITE_IOERR where isFull, SQLITE_CANTOPEN where isFull:
+            StoreError(code: .full, message: "no room for the store \(path): \(cause); free disk space")
         case SQLITE_BUSY, SQLITE_LOCKED:
             StoreError(code: .locked, message: "the store \(path) is held by \(FileHolder.find(path)): only one process can have it, so end that one")
         case SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN:

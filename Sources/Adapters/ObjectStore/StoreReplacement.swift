@@ -35,13 +35,14 @@ final class StoreReplacement {
         do throws(StoreError) {
             for ending in [""] + Self.companions { unlink(fresh + ending) }
             try fill(from: aside)
-            // A log of the old file beside the new one would be taken for its own.
-            for ending in Self.companions { unlink(path + ending) }
-            guard rename(fresh, path) == 0 else { throw failure("be replaced") }
         } catch {
+            // The old file still has its own name.
             for ending in [""] + Self.companions { unlink(aside + ending) }
             throw error
         }
+        // A log of the old file beside the new one would be taken for its own.
+        for ending in Self.companions { unlink(path + ending) }
+        guard rename(fresh, path) == 0 else { throw failure("be replaced") }
         syncFolder()
         tell(aside)
     }
