@@ -18,6 +18,7 @@ struct StorageFaultTests {
         .enabled(if: TestDisk.isPossible, "mounts a file system"))
     func fullDisk() async throws {
         let disk = try TestDisk(kilobytes: 4096)
+        defer { withExtendedLifetime(disk) {} }
         let path = disk.path + "/edgecore.db"
         var kept: Set<String> = []
         var failures = 0
@@ -58,6 +59,7 @@ struct StorageFaultTests {
         .enabled(if: TestDisk.isPossible, "mounts a file system"))
     func openingOnFullDisk() async throws {
         let disk = try TestDisk(kilobytes: 256)
+        defer { withExtendedLifetime(disk) {} }
         try disk.fill(leaving: 0)
         #expect { _ = try EdgeOnDisk(disk.path + "/edgecore.db") } throws: { "\($0)".contains("free disk space") }
         try disk.free()
@@ -104,6 +106,7 @@ struct StorageFaultTests {
         .enabled(if: PowerCutDisk.isPossible, "mounts ext4 from an image"))
     func powerCut() async throws {
         let disk = try PowerCutDisk()
+        defer { withExtendedLifetime(disk) {} }
         let edge = try EdgeOnDisk(disk.path + "/edgecore.db")
         var acknowledged: Set<String> = []
         var cuts: [(disk: PowerCutDisk, acknowledged: Set<String>)] = []
@@ -128,6 +131,7 @@ struct StorageFaultTests {
         let last = try disk.cut()
         #expect(FileManager.default.contents(atPath: last.path + "/synced") == Data("kept".utf8))
         #expect(FileManager.default.contents(atPath: last.path + "/unsynced") != Data("kept".utf8))
+        defer { withExtendedLifetime((cuts, last)) {} }
         for (cut, acknowledged) in cuts {
             let log = LogRecorder()
             let held = try await { () async throws in try await (try EdgeOnDisk(cut.path + "/edgecore.db", log: log)).held() }()

@@ -190,6 +190,7 @@ struct StorageFaultTests {
         .enabled(if: TestDisk.isPossible, "mounts a file system"))
     func noRoomToMend() async throws {
         let disk = try TestDisk(kilobytes: 512)
+        defer { withExtendedLifetime(disk) {} }
         let folder = try StoreFolder(in: disk.path)
         try await { () async throws in
             let store = try folder.open()
