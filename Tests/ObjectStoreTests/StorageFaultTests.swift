@@ -189,7 +189,7 @@ struct StorageFaultTests {
         "T35 T36 a damaged file that there is no room to mend stays as it is, and is mended when there is room",
         .enabled(if: TestDisk.isPossible, "mounts a file system"))
     func noRoomToMend() async throws {
-        let disk = try TestDisk(kilobytes: 512)
+        let disk = try TestDisk(kilobytes: 4096)
         defer { withExtendedLifetime(disk) {} }
         let folder = try StoreFolder(in: disk.path)
         try await { () async throws in

@@ -162,16 +162,16 @@ final class StoreReplacement {
             "path": "\(path)", "aside": "\(aside)",
             "kept": "\(kept.isEmpty ? "nothing" : kept.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))",
         ]
-        guard let cause else {
-            file.logger.notice("store of another program was taken over, its file is kept", metadata: metadata)
-            return
-        }
-        metadata["cause"] = "\(cause)"
-        if isWhole, unreadable.isEmpty {
-            file.logger.error("store was damaged and set aside, all its objects are kept", metadata: metadata)
-            return
-        }
         if !unreadable.isEmpty { metadata["unreadable"] = "\(unreadable.sorted().prefix(20).joined(separator: ", "))" }
-        file.logger.error("store was damaged and set aside, objects that could not be read are lost here", metadata: metadata)
+        if let cause { metadata["cause"] = "\(cause)" }
+        switch (cause == nil, isWhole && unreadable.isEmpty) {
+        case (true, true): file.logger.notice("store of another program was taken over, its file is kept", metadata: metadata)
+        case (true, false):
+            file.logger.error(
+                "store of another program is damaged and set aside, objects that could not be read are lost here", metadata: metadata)
+        case (false, true): file.logger.error("store was damaged and set aside, all its objects are kept", metadata: metadata)
+        case (false, false):
+            file.logger.error("store was damaged and set aside, objects that could not be read are lost here", metadata: metadata)
+        }
     }
 }
