@@ -20,12 +20,9 @@ struct LineEdge: Sendable {
     private let clock = SystemClock()
 
     /// Runs a node of the shared cloud over a link until the body is done; the node is ready when it begins.
-    static func with(
-        _ name: String, seed: UInt64 = 1, _ prepare: (PacketLink) -> Void = { _ in }, _ body: @Sendable (LineEdge, PacketLink) async throws -> Void
-    ) async throws {
+    static func with(_ name: String, _ body: @Sendable (LineEdge, PacketLink) async throws -> Void) async throws {
         try await SharedCloud.use { cloud in
-            try await PacketLink.with(seed: seed) { link in
-                prepare(link)
+            try await PacketLink.with { link in
                 let server = "\(link.cloudAddress):\(cloud.webSocketPort)"
                 let connect = try await cloud.connector(of: name, to: server)
                 let memory = VersionMemory()
@@ -36,7 +33,7 @@ struct LineEdge: Sendable {
         }
     }
 
-    init(name: String, cloud: CloudPrograms, hub: EdgeHub, memory: VersionMemory) {
+    private init(name: String, cloud: CloudPrograms, hub: EdgeHub, memory: VersionMemory) {
         self.name = name
         self.cloud = cloud
         self.hub = hub

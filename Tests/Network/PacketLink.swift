@@ -56,8 +56,8 @@ final class PacketLink: Sendable {
     private static func address(_ last: UInt8) -> String { "198.18.\(network).\(last)" }
 
     /// Makes a link, and unmakes it when the body is done.
-    static func with<Result: Sendable>(seed: UInt64 = 1, _ body: (PacketLink) async throws -> Result) async throws -> Result {
-        let link = try PacketLink(seed: seed)
+    static func with<Result: Sendable>(_ body: (PacketLink) async throws -> Result) async throws -> Result {
+        let link = try PacketLink()
         DispatchQueue(label: link.name).async { link.carry() }
         defer { link.end() }
         try await link.configure([
@@ -69,7 +69,7 @@ final class PacketLink: Sendable {
         return try await body(link)
     }
 
-    private init(seed: UInt64) throws {
+    private init() throws {
         let number = Self.taken.add(1, ordering: .relaxed).oldValue
         guard number < Self.limit else { throw LinkFailure("more than \(Self.limit) links") }
         base = UInt8(number * 8)
@@ -78,7 +78,7 @@ final class PacketLink: Sendable {
         var ends: [Int32] = [-1, -1]
         if pipe(&ends) == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
         stop = (ends[0], ends[1])
-        state = Mutex(State(generator: SeededGenerator(seed: seed)))
+        state = Mutex(State(generator: SeededGenerator(seed: UInt64(number))))
         // struct ifreq: the name, then the flags IFF_TUN and IFF_NO_PI.
         var request = [UInt8](repeating: 0, count: 40)
         request.replaceSubrange(0..<name.utf8.count, with: name.utf8)

@@ -99,6 +99,9 @@ struct StormTests {
                     }
                 }
                 let maps = try await cloud.makeMaps(4, for: name)
+                // From then on the cloud knows who uses the maps.
+                try await eventually("the pod is there", within: .seconds(30)) { memory.last("default/pod/\(name)") > 0 }
+                _ = try await cloud.write(maps[0], "never acknowledged")
                 try await eventually("the map that is not acknowledged is there", within: .seconds(30)) { memory.last(silent) > 0 }
                 let begin = clock.now().uptime
                 for round in 0..<10 {
