@@ -35,7 +35,6 @@ struct LoadTests {
             print("t43: \(time), up \(link.counts(.up)), down \(link.counts(.down))")
             #expect(time > .seconds(45), "the link was full for longer than the cloud waits for a keepalive")
             #expect(link.counts(.up).bytes > 800_000 && link.counts(.down).bytes > 1_000_000)
-            #expect(link.counts(.down).bytes < 1_800_000, "the large object was sent once")
             #expect(await edge.attempts == attempts, "the session is the same")
             #expect(misses == 0)
         }

@@ -161,14 +161,15 @@ extension NodeSession {
 
     /// Says that the message that `nextMessage` gave has gone to the socket.
     ///
-    /// From now on the time for its acknowledgement counts: on a slow link as long as the sending took, for part of it is still on its way.
+    /// From now on the time for its acknowledgement counts: on a slow link twice as long as the sending took, for part of it is still on its way,
+    /// and the acknowledgement may have to wait as well.
     package mutating func sendFinished(now: Moment) {
         isSending = false
         guard let key = sendingKey else { return }
         sendingKey = nil
         // It may have been acknowledged already.
         guard case .sent(let begin, nil) = slots[key]?.state else { return }
-        slots[key]?.state = .sent(at: begin, resendAt: now.uptime + max(configuration.resendInterval, now.uptime - begin))
+        slots[key]?.state = .sent(at: begin, resendAt: now.uptime + max(configuration.resendInterval, (now.uptime - begin) * 2))
         timed.insert(key)
     }
 
