@@ -9,6 +9,7 @@ extension LineWorld {
     mutating func mutate() {
         guard !isCalm else { return }
         queue.schedule(at: after(0.01...2), .mutate)
+        guard isAPIUp else { return }
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             let kind = ["Pod", "ConfigMap", "Secret"].randomElement(using: &generator) ?? "Pod"
             let name = "\(kind.first?.lowercased() ?? "x")\(Int.random(in: 0...5, using: &generator))"
@@ -16,7 +17,7 @@ extension LineWorld {
             var object = ModelObject(kind: kind, name: name, uid: freshID(), version: revision)
             guard let known = objects[object.path] else {
                 objects[object.path] = object
-                scheduleController(.insert, object)
+                publish(.insert, object)
                 continue
             }
             object = known
@@ -24,15 +25,15 @@ extension LineWorld {
             switch Int.random(in: 0..<10, using: &generator) {
             case 0...5:
                 objects[object.path] = object
-                scheduleController(.update, object)
+                publish(.update, object)
             case 6 where kind == "Pod":
                 object.isDeleting = true
                 objects[object.path] = object
-                scheduleController(.update, object)
+                publish(.update, object)
             default:
                 objects[object.path] = nil
                 deletedUIDs.insert(object.uid)
-                scheduleController(.delete, object)
+                publish(.delete, object)
             }
         }
     }
@@ -41,13 +42,17 @@ extension LineWorld {
     mutating func disturb() {
         guard !isCalm else { return makePeace() }
         queue.schedule(at: after(1...25), .disturb)
-        switch Int.random(in: 0..<9, using: &generator) {
+        here = clouds.indices.randomElement(using: &generator) ?? 0
+        let live = cloud.live
+        switch Int.random(in: 0..<12, using: &generator) {
         case 0, 1: if let live { cut(live) }
         case 2: if let live { mute(.edge, live) }
         case 3: if let live { mute(.cloud, live) }
-        case 4: if isCloudUp { cloudStops() }
+        case 4: if cloud.isUp { cloudStops() }
         case 5, 6: if isEdgeUp { edgeStops() }
-        case 7: apiFailureRate = [0, 0.1, 0.5, 0.95].randomElement(using: &generator) ?? 0
+        case 7, 8: breakWatch()
+        case 9: apiRestarts()
+        case 10: apiFailureRate = [0, 0.1, 0.5, 0.95].randomElement(using: &generator) ?? 0
         default: applyFailureRate = [0, 0.05, 0.5].randomElement(using: &generator) ?? 0
         }
     }
@@ -56,7 +61,18 @@ extension LineWorld {
         apiFailureRate = 0
         applyFailureRate = 0
         // Half-open links heal by being found out.
-        for connection in sessions.keys.sorted() where connection != live { cut(connection) }
+        for cloud in clouds { for connection in cloud.sessions.keys.sorted() where connection != cloud.live { cut(connection) } }
+    }
+
+    private mutating func apiRestarts() {
+        guard isAPIUp else { return }
+        note("the API restarts")
+        isAPIUp = false
+        queue.schedule(at: after(0.5...30), .apiReturns)
+        for index in clouds.indices {
+            here = index
+            breakWatch()
+        }
     }
 
     /// A half-open link: the edge's transport finds out by its pings, the cloud by the missing keepalive.
@@ -69,7 +85,7 @@ extension LineWorld {
 
     /// What has to hold after every event.
     mutating func checkBounds() {
-        for (_, session) in sessions {
+        for (_, session) in clouds.flatMap(\.sessions) {
             let backlog = session.backlog
             if backlog.inFlight > 16 { violate("\(backlog.inFlight) messages are out without an acknowledgement") }
             if backlog.once > 1024 { violate("\(backlog.once) messages wait to be sent once") }
@@ -87,9 +103,11 @@ extension LineWorld {
 
     /// How the edge differs from the API, its records from both; nil where all agree and nothing is under way.
     func difference() -> String? {
-        guard isEdgeUp, isCloudUp, edge.isOnline, let live, let session = sessions[live] else {
-            return "they are not connected: the edge is \(isEdgeUp ? "\(edge.phase)" : "down"), the cloud \(isCloudUp ? "up" : "down"), "
-                + "its session is \(live.map(String.init) ?? "none"), the edge's connection \(edgeConnection.map(String.init) ?? "none")"
+        guard isEdgeUp, edge.isOnline, let edgeConnection, let cloud = cloudOfConnection[edgeConnection].map({ clouds[$0] }), cloud.isUp,
+            cloud.live == edgeConnection, let session = cloud.sessions[edgeConnection]
+        else {
+            return "they are not connected: the edge is \(isEdgeUp ? "\(edge.phase)" : "down"), the edge's connection "
+                + "\(edgeConnection.map(String.init) ?? "none"), the sessions of the clouds \(clouds.map { $0.live.map(String.init) ?? "none" })"
         }
         guard session.slots.isEmpty, edge.backlog.applying == 0 else {
             return "under way: " + session.slots.map { "\($0.key) \($0.value.state)" }.sorted().joined(separator: ", ")

@@ -14,7 +14,7 @@ struct ModelArrival {
 /// How reports reach the cloud: one of ours, which handles each once and answers, or a Go cloud, which takes what it reads.
 extension LineWorld {
     mutating func takeReport(_ message: EdgeMessage, _ connection: Int) {
-        guard let session = sessions[connection] else { return }
+        guard let session = cloud.sessions[connection] else { return }
         guard isConfirming else {
             apply(message)
             if message.isTwinReport { reply(message.confirmation(), connection) }
@@ -22,32 +22,32 @@ extension LineWorld {
         }
         let arrival = ModelArrival(message: message, connection: connection, epoch: session.epoch)
         // What finds no room is dropped; the edge sends it again.
-        guard reportLanes[connection, default: KeyedLanes(concurrency: 4, capacity: 8)].add(arrival, key: message.lane) else { return }
+        guard cloud.reportLanes[connection, default: KeyedLanes(concurrency: 4, capacity: 8)].add(arrival, key: message.lane) else { return }
         startReports(connection)
     }
 
     private mutating func startReports(_ connection: Int) {
-        while let (_, next) = reportLanes[connection]?.next() { queue.schedule(at: after(0...0.05), .reportBegins(next, life: cloudLife)) }
+        while let (_, next) = cloud.reportLanes[connection]?.next() { queue.schedule(at: after(0...0.05), .reportBegins(next, life: cloud.life)) }
     }
 
     mutating func tryReport(_ arrival: ModelArrival) {
         let (id, lane) = (arrival.message.header.id, arrival.message.lane)
-        switch memory.take(id, lane: lane, epoch: arrival.epoch) {
+        switch cloud.memory.take(id, lane: lane, epoch: arrival.epoch) {
         case .outdated: leaveLane(arrival)
-        case .wait: waitingReports[lane, default: []].append(arrival)
+        case .wait: cloud.waitingReports[lane, default: []].append(arrival)
         case .handled:
             reports.repeated += 1
             leaveLane(arrival)
             reply(arrival.message.confirmation(), arrival.connection)
         case .handle:
             let isSlow = !isCalm && chance(0.08)
-            queue.schedule(at: after(isSlow ? 5...40 : 0.001...0.3), .reportHandled(arrival, life: cloudLife))
+            queue.schedule(at: after(isSlow ? 5...40 : 0.001...0.3), .reportHandled(arrival, life: cloud.life))
         }
     }
 
     private mutating func leaveLane(_ arrival: ModelArrival) {
-        guard reportLanes[arrival.connection] != nil else { return }
-        reportLanes[arrival.connection]?.finish(arrival.message.lane)
+        guard cloud.reportLanes[arrival.connection] != nil else { return }
+        cloud.reportLanes[arrival.connection]?.finish(arrival.message.lane)
         startReports(arrival.connection)
     }
 
@@ -56,7 +56,7 @@ extension LineWorld {
         let message = arrival.message
         let isTaken = isCalm || !chance(0.05)
         if isTaken { apply(message) }
-        memory.finish(message.header.id, lane: message.lane, isTaken: isTaken)
+        cloud.memory.finish(message.header.id, lane: message.lane, isTaken: isTaken)
         leaveLane(arrival)
         let busy = KubeStatus(code: 503, reason: "ServiceUnavailable", message: "later")
         reply(isTaken ? message.confirmation() : message.reply(busy), arrival.connection)
@@ -65,31 +65,29 @@ extension LineWorld {
 
     mutating func wakeReports(_ lane: String) {
         // Whoever waits comes back in any order.
-        for arrival in (waitingReports.removeValue(forKey: lane) ?? []).shuffled(using: &generator) { tryReport(arrival) }
+        for arrival in (cloud.waitingReports.removeValue(forKey: lane) ?? []).shuffled(using: &generator) { tryReport(arrival) }
     }
 
     private mutating func apply(_ message: EdgeMessage) {
-        if let problem = reports.apply(message.header.id, life: cloudLife, isOnce: isConfirming) { violate(problem) }
+        if let problem = reports.apply(
+            message.header.id, life: cloud.life * clouds.count + here, isOnce: isConfirming, isCompared: clouds.count > 1)
+        {
+            violate(problem)
+        }
     }
 
     private mutating func reply(_ answer: EdgeMessage, _ connection: Int) {
         var answer = answer
         answer.header.id = freshID()
         let moment = now
-        guard let directives = sessions[connection]?.deliver(answer, now: moment) else { return }
+        guard let directives = cloud.sessions[connection]?.deliver(answer, now: moment) else { return }
         perform(directives, connection)
     }
 
     /// A session begins: what older ones have not begun to handle is left to it.
     mutating func beginReports(epoch: UInt64) {
-        memory.begin(epoch: epoch)
-        for lane in waitingReports.keys.sorted() { wakeReports(lane) }
-    }
-
-    mutating func cloudForgetsReports() {
-        memory = ReportMemory()
-        reportLanes.removeAll()
-        waitingReports.removeAll()
+        cloud.memory.begin(epoch: epoch)
+        for lane in cloud.waitingReports.keys.sorted() { wakeReports(lane) }
     }
 
     // MARK: - Round trips
@@ -104,7 +102,7 @@ extension LineWorld {
     }
 
     mutating func cloudAnswersPing(_ connection: Int, number: Int, epoch: UInt64) {
-        guard sessions[connection] != nil, network.isHeard(at: .cloud, over: connection, now: queue.now),
+        guard cloud.sessions[connection] != nil, network.isHeard(at: .cloud, over: connection, now: queue.now),
             let arrival = network.send(to: .edge, over: connection, now: queue.now, using: &generator)
         else { return }
         queue.schedule(at: arrival, .pong(connection: connection, number: number, epoch: epoch))

@@ -4,10 +4,10 @@ import EdgeTesting
 import KubeMachinery
 import Primitives
 
-/// A cloud, an edge, the API behind the cloud, the store of the edge and the network between them, driven by one seed.
+/// One to three clouds, an edge, the API behind the clouds, the store of the edge and the network between them, driven by one seed.
 ///
-/// Everything but the two sessions is a model: controllers that hand objects down in order, a loop that compares sync records
-/// every five seconds, a record store that fails, an edge store that loses what it has not synced.
+/// Everything but the sessions is a model: controllers that live on a copy of the API, which is late and breaks, and hand objects down in
+/// order; a loop that compares sync records every five seconds; a record store that fails; an edge store that loses what it has not synced.
 struct LineWorld {
     enum Event {
         case deliver(connection: Int, to: VirtualNetwork.End, bytes: [UInt8])
@@ -18,8 +18,9 @@ struct LineWorld {
         case connect(epoch: UInt64, life: Int)
         case established(connection: Int, epoch: UInt64, life: Int)
         case recordDone(connection: Int, SyncRecordCommand)
-        case controller(ObjectChange, ModelObject, life: Int)
-        case compareRecords(life: Int)
+        case controller(ObjectChange, ModelObject, cloud: Int, watch: Int)
+        case list(cloud: Int, watch: Int)
+        case compareRecords(cloud: Int, life: Int)
         case answer(connection: Int, EdgeMessage)
         case synced(ModelDelivery, life: Int)
         case mutate
@@ -35,7 +36,8 @@ struct LineWorld {
         case ping(connection: Int, number: Int, epoch: UInt64)
         case pong(connection: Int, number: Int, epoch: UInt64)
         case proofEnds(number: Int, epoch: UInt64, isProved: Bool)
-        case cloudStarts
+        case cloudStarts(cloud: Int)
+        case apiReturns
         case edgeStarts
     }
 
@@ -58,15 +60,14 @@ struct LineWorld {
     var deletedUIDs: Set<String> = []
     var records: [String: ModelRecord] = [:]
     var apiFailureRate = 0.0
+    /// A restart of the API: nothing can be read or written, and watches have to begin anew with a list.
+    var isAPIUp = true
 
-    // The cloud.
-    var cloudLife = 0
-    var isCloudUp = true
-    var table = SessionTable(limit: 1)
-    var sessions: [Int: NodeSession] = [:]
-    var live: Int?
-    var cloudTimers: [Int: Duration] = [:]
-    var controllerTime: Duration = .zero
+    // The clouds; what happens now happens in `clouds[here]`.
+    var clouds: [ModelCloud]
+    var here = 0
+    /// Which cloud a connection leads to.
+    var cloudOfConnection: [Int: Int] = [:]
 
     // The edge.
     var edgeLife = 0
@@ -104,9 +105,6 @@ struct LineWorld {
     let isConfirming: Bool
     /// How long the edge waits for the proof of a report.
     let reportTimeout: Duration
-    var memory = ReportMemory()
-    var reportLanes: [Int: KeyedLanes<String, ModelArrival>] = [:]
-    var waitingReports: [String: [ModelArrival]] = [:]
 
     static func newLanes() -> KeyedLanes<String, ModelDelivery> { KeyedLanes(concurrency: 4, capacity: 200) }
 
@@ -118,6 +116,7 @@ struct LineWorld {
         end = calmFrom + .seconds(400)
         edge = EdgeSession(now: Moment(wall: Timestamp(seconds: 0), uptime: .seconds(100)))
         isConfirming = Double.random(in: 0..<1, using: &generator) < 0.7
+        clouds = (0..<([1, 1, 2, 3].randomElement(using: &generator) ?? 1)).map { _ in ModelCloud() }
         reportTimeout = Bool.random(using: &generator) ? .seconds(3) : .seconds(30)
         outbox = OutboxCore(configuration: Self.outboxConfiguration(using: &generator))
         self.generator = generator
@@ -139,7 +138,10 @@ struct LineWorld {
     /// Runs to the end, or until both sides agree in peace; what is wrong stands in `violations`.
     mutating func run() {
         perform(edge.start(now: now))
-        queue.schedule(at: queue.now, .compareRecords(life: cloudLife))
+        for index in clouds.indices {
+            queue.schedule(at: queue.now, .list(cloud: index, watch: 0))
+            queue.schedule(at: queue.now, .compareRecords(cloud: index, life: 0))
+        }
         queue.schedule(at: queue.now, .mutate)
         queue.schedule(at: after(1...10), .disturb)
         queue.schedule(at: queue.now, .ask)
@@ -158,7 +160,25 @@ struct LineWorld {
         if let difference = difference() { violate("no agreement 400 s after the last disturbance: \(difference)") }
     }
 
+    /// The cloud in which something happens.
+    private func place(of event: Event) -> Int {
+        switch event {
+        case .deliver(let connection, .cloud, _), .closed(let connection, .cloud), .sent(let connection, .cloud), .cloudTimer(let connection),
+            .recordDone(let connection, _), .answer(let connection, _), .ping(let connection, _, _):
+            cloudOfConnection[connection] ?? 0
+        case .reportBegins(let arrival, _), .reportHandled(let arrival, _): cloudOfConnection[arrival.connection] ?? 0
+        case .controller(_, _, let cloud, _), .list(let cloud, _), .compareRecords(let cloud, _), .cloudStarts(let cloud): cloud
+        default: here
+        }
+    }
+
+    var cloud: ModelCloud {
+        get { clouds[here] }
+        _modify { yield &clouds[here] }
+    }
+
     private mutating func handle(_ event: Event) {
+        here = place(of: event)
         switch event {
         case .deliver(let connection, .cloud, let bytes): cloudReceives(bytes, connection)
         case .deliver(let connection, .edge, let bytes): edgeReceives(bytes, connection)
@@ -166,7 +186,7 @@ struct LineWorld {
         case .closed(let connection, .edge): edgeLoses(connection)
         case .sent(let connection, .cloud):
             let now = now
-            sessions[connection]?.sendFinished(now: now)
+            cloud.sessions[connection]?.sendFinished(now: now)
             pumpCloud(connection)
         case .sent(let connection, .edge):
             guard connection == edgeConnection else { return }
@@ -176,8 +196,9 @@ struct LineWorld {
         case .connect(let epoch, let life): connect(epoch: epoch, life: life)
         case .established(let connection, let epoch, let life): established(connection, epoch: epoch, life: life)
         case .recordDone(let connection, let command): performRecord(command, connection)
-        case .controller(let change, let object, let life): if life == cloudLife, isCloudUp { handDown(change, object) }
-        case .compareRecords(let life): compareRecords(life: life)
+        case .controller(let change, let object, _, let watch): if watch == cloud.watch, cloud.isUp { noticed(change, object) }
+        case .list(_, let watch): if watch == cloud.watch, cloud.isUp { list() }
+        case .compareRecords(_, let life): compareRecords(life: life)
         case .answer(let connection, let request): answer(request, connection)
         case .synced(let delivery, let life): synced(delivery, life: life)
         case .mutate: mutate()
@@ -191,15 +212,37 @@ struct LineWorld {
             if isOnline { outbox.connected(now: now) } else { outbox.disconnected() }
             pumpOutbox()
         case .outboxRestores(let life): if life == edgeLife, isEdgeUp { outboxRestores() }
-        case .reportBegins(let arrival, let life): if life == cloudLife, isCloudUp { tryReport(arrival) }
-        case .reportHandled(let arrival, let life): if life == cloudLife, isCloudUp { reportHandled(arrival) }
+        case .reportBegins(let arrival, let life): if life == cloud.life, cloud.isUp { tryReport(arrival) }
+        case .reportHandled(let arrival, let life): if life == cloud.life, cloud.isUp { reportHandled(arrival) }
         case .ping(let connection, let number, let epoch): cloudAnswersPing(connection, number: number, epoch: epoch)
         case .pong(let connection, let number, let epoch): edgeHearsPong(connection, number: number, epoch: epoch)
         case .proofEnds(let number, let epoch, let isProved): proofEnds(number: number, epoch: epoch, isProved: isProved)
         case .cloudStarts: cloudStarts()
+        case .apiReturns: isAPIUp = true
         case .edgeStarts: edgeStarts()
         }
     }
+}
+
+/// One instance of the cloud: what it forgets when it dies.
+struct ModelCloud {
+    var life = 0
+    var isUp = true
+    var table = SessionTable(limit: 1)
+    var sessions: [Int: NodeSession] = [:]
+    /// The session that its controllers reach.
+    var live: Int?
+    var timers: [Int: Duration] = [:]
+    /// Its copy of the API's objects, late or broken off.
+    var copy: [String: ModelObject] = [:]
+    /// Which watch feeds the copy, and whether it does.
+    var watch = 0
+    var isWatching = false
+    /// When it notices what was noticed last.
+    var noticeTime: Duration = .zero
+    var memory = ReportMemory()
+    var reportLanes: [Int: KeyedLanes<String, ModelArrival>] = [:]
+    var waitingReports: [String: [ModelArrival]] = [:]
 }
 
 /// An object of the API, small.

@@ -42,8 +42,9 @@ struct ModelReports {
         droppedCount += 1
     }
 
-    /// The cloud applies a report; returns what is wrong with that.
-    mutating func apply(_ id: String, life: Int, isOnce: Bool) -> String? {
+    /// The cloud applies a report; returns what is wrong with that. With several clouds an old one may still be at a report when the next has
+    /// newer ones: whoever writes a state compares (`isCompared`), as the API has it decide.
+    mutating func apply(_ id: String, life: Int, isOnce: Bool, isCompared: Bool) -> String? {
         guard var report = reports[id] else { return "the cloud got a report \(id) that nobody made" }
         if report.isRefused { return "report \(report.number) was applied though its caller was told that it is not kept" }
         if isOnce, report.applied.contains(life) { return "report \(report.number) was applied twice" }
@@ -55,7 +56,10 @@ struct ModelReports {
         reports[id] = report
         guard case .state(let key) = report.kind else { return nil }
         let name = "\(report.lane) \(key)"
-        if let known = newest[name], known > report.number { return "the state \(name) went back from report \(known) to \(report.number)" }
+        if let known = newest[name], known > report.number {
+            if isCompared { return nil }
+            return "the state \(name) went back from report \(known) to \(report.number)"
+        }
         newest[name] = report.number
         return nil
     }
