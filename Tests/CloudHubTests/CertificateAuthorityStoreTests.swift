@@ -53,7 +53,7 @@ struct CertificateAuthorityStoreTests {
         #expect(own.authority.certificate == other.authority.certificate)
     }
 
-    @Test("never makes a new authority because of a failed read or a broken secret")
+    @Test("T55 never makes a new authority because of a failed read or a broken secret")
     func neverAgain() async throws {
         let good = try await store().prepare()
         await api.fail(.get, Resources.secrets, times: 1, with: KubeStatus(code: 504, reason: "Timeout", message: "timeout"))

@@ -43,4 +43,33 @@ struct SyncRecordKeeperTests {
         let outcome = await keeper(api).perform(.open(try key()))
         #expect(outcome.0 == .failed && outcome.cause?.message == "not for you")
     }
+
+    @Test("T52 three cloudcores race on one record: none fails, it never goes back, and the newest version stands", arguments: 0..<20)
+    func race(seed: UInt64) async throws {
+        let api = FakeKubeAPI()
+        let key = try key()
+        var generator = SeededGenerator(seed: seed)
+        let versions = (1...30).map { UInt64($0) }.shuffled(using: &generator)
+        let outcomes = await withTaskGroup(of: [(UInt64, SyncRecordOutcome)].self) { group in
+            for instance in 0..<3 {
+                let keeper = keeper(api)
+                group.addTask {
+                    var outcomes = [(UInt64(0), await keeper.perform(.open(key)).0)]
+                    for version in versions where Int(version) % 3 == instance {
+                        outcomes.append((version, await keeper.perform(.write(key, version: version)).0))
+                    }
+                    return outcomes
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(outcomes.count == 33)
+        for (version, outcome) in outcomes {
+            // More conflicts in a row than a keeper tries against leave the session to try again.
+            if case .done(let recorded) = outcome { #expect(recorded >= version) } else { #expect(outcome == .failed) }
+        }
+        if case .failed = outcomes.max(by: { $0.0 < $1.0 })?.1 { _ = await keeper(api).perform(.write(key, version: 30)) }
+        let records = await api.objects(Resources.objectSyncs)
+        #expect(records.map { $0.status["objectResourceVersion"].string } == ["30"])
+    }
 }

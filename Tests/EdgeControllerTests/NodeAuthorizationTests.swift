@@ -67,6 +67,21 @@ struct NodeAuthorizationTests {
         #expect(NodeAuthorization(node: "edge-1", allowsAll: true).decide(request, in: Self.contents) == .allowed)
     }
 
+    @Test("T60 two nodes whose pods run as one service account both get its tokens, each for its own pod")
+    func sharedAccount() {
+        var contents = NodeContents()
+        contents.set(pod: pod("one", uid: "u1", spec: usingSpec))
+        contents.set(pod: pod("two", node: "edge-2", uid: "u2", spec: usingSpec))
+        let names = ["edge-1": ("one", "u1"), "edge-2": ("two", "u2")]
+        for node in names.keys {
+            let authorization = NodeAuthorization(node: node, allowsAll: false)
+            for (owner, (name, uid)) in names {
+                let decision = authorization.decide(.token(Self.key("runner"), Self.token(name, uid)), in: contents)
+                #expect((decision == .allowed) == (owner == node), "\(node) for the pod of \(owner)")
+            }
+        }
+    }
+
     @Test("volumes belong to the node whose pods use their claim, attachments to the node they name")
     func results() {
         let authorization = NodeAuthorization(node: "edge-1", allowsAll: false)

@@ -109,7 +109,7 @@ private struct Missing: Error {
         }
     }
 
-    @Test func `failed lists and broken watches delete nothing`() async throws {
+    @Test func `T54 failed lists and broken watches delete nothing`() async throws {
         await api.put(configMaps, map("a"))
         try await withInformer { informer, changes in
             _ = await changes.next()
@@ -122,6 +122,29 @@ private struct Missing: Error {
             // A list that succeeds and is empty is believed.
             await api.drop(configMaps, ObjectKey(namespace: "n", name: "a"))
             guard case .deleted = await changes.next() else { throw Missing("no deletion") }
+        }
+    }
+
+    @Test func `T54 an empty list is believed only when an object that it lacks is gone`() async throws {
+        await api.put(configMaps, map("a"))
+        await api.put(configMaps, map("b"))
+        try await withInformer { informer, changes in
+            for _ in 0..<2 { _ = await changes.next() }
+            try await api.calls(.watch, configMaps, atLeast: 1)
+            await api.showEmpty(configMaps, times: 3)
+            await api.fail(.get, configMaps, with: .internalError("nor can it be asked"))
+            await api.forgetHistory()
+            await api.cutWatches(with: KubeStatus.gone("too old"))
+            try await api.calls(.list, configMaps, atLeast: 5)
+            try await api.calls(.watch, configMaps, atLeast: 2)
+            #expect(await api.count(.get, configMaps) == 3)
+            #expect(await informer.objects().map(\.name) == ["a", "b"])
+
+            await api.cutWatches()
+            for name in ["a", "b"] { await api.drop(configMaps, ObjectKey(namespace: "n", name: name)) }
+            await api.forgetHistory()
+            for _ in 0..<2 { guard case .deleted = await changes.next() else { throw Missing("no deletion") } }
+            #expect(await informer.objects().isEmpty)
         }
     }
 

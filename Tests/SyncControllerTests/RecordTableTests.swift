@@ -100,4 +100,27 @@ struct DeliveryReportTests {
         for index in 0..<25 { report.settled(ObjectKey(namespace: "default", name: "n\(index).a"), node: "n\(index)") }
         #expect((0..<4).map { report.due(connected: [], now: moment($0)).count } == [10, 10, 5, 0])
     }
+
+    @Test("of a node that is ready without a line to here another cloudcore speaks, until it is not ready any more")
+    func otherInstance() throws {
+        var report = DeliveryReport()
+        let record = try record("n1")
+        func node(ready: String, delivered: String) -> KubeObject {
+            var node = KubeObject(apiVersion: "v1", kind: "Node", name: "n1")
+            node.status["conditions"] = [
+                ["type": "Ready", "status": .string(ready)], ["type": "ObjectsDelivered", "status": .string(delivered)],
+            ]
+            return node
+        }
+        report.learn(node(ready: "True", delivered: "True"))
+        report.waits(record, now: moment(0))
+        #expect(report.due(connected: [], now: moment(60)).isEmpty)
+        report.learn(node(ready: "Unknown", delivered: "True"))
+        #expect(report.due(connected: [], now: moment(61)).map { $0.condition["reason"] } == ["NotConnected"])
+        // It connects elsewhere, and that one has delivered.
+        report.learn(node(ready: "True", delivered: "True"))
+        report.settled(record.record, node: "n1")
+        #expect(report.due(connected: [], now: moment(62)).isEmpty)
+        #expect(report.due(connected: ["n1"], now: moment(63)).isEmpty)
+    }
 }

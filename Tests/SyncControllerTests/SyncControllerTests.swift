@@ -1,6 +1,7 @@
 import DeliveryCore
 import EdgeMessages
 import EdgeTesting
+import KubeClient
 import KubeMachinery
 import KubeResources
 import Logging
@@ -67,7 +68,7 @@ struct SyncControllerTests {
         }
     }
 
-    @Test("a kind that cannot be listed leads to nothing (T54)")
+    @Test("T54 a kind that cannot be listed leads to nothing")
     func unreadable() async throws {
         await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: "edge-1"))
         await api.put(Resources.objectSyncs, Self.record("edge-1", "p", "Pod", "web", version: "1"))
@@ -81,6 +82,59 @@ struct SyncControllerTests {
             try await api.calls(.list, Resources.pods, atLeast: 1)
             await controller.compareAll()
             #expect(await !downlink.lines.contains { $0.contains("/pod/") })
+            group.cancelAll()
+        }
+    }
+
+    @Test("what another cloudcore has seen first is not taken for gone: the API is asked, not the copy that is late")
+    func lateCopy() async throws {
+        await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: "edge-1"))
+        // A record that only another instance can have made; this one's list of pods and nodes is older.
+        for name in ["late", "marker"] { await api.put(Resources.objectSyncs, Self.record("edge-1", name, "Pod", name, version: "1")) }
+        await api.put(Resources.objectSyncs, Self.record("edge-late", "x", "Pod", "x", version: "1"))
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let copies = [Resources.pods, Resources.nodes].map { Informer(api: api, resource: $0, clock: ManualClock(), logger: logger) }
+        let controller = SyncController(
+            api: api, downlink: downlink, informers: [Resources.pods: copies[0], Resources.nodes: copies[1]], clock: ManualClock(), logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for copy in copies {
+                let listing = Task { try await copy.run() }
+                await copy.synced()
+                listing.cancel()
+                _ = try? await listing.value
+            }
+            var pod = KubeObject(apiVersion: "v1", kind: "Pod", namespace: "default", name: "late")
+            pod.uid = "late"
+            await api.put(Resources.pods, pod)
+            await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: "edge-late"))
+            group.addTask { try await controller.run() }
+            try await downlink.wait(for: "delete default/pod/marker@edge-1")
+            await controller.compareAll()
+            #expect(await !downlink.lines.contains { $0.contains("/late@") })
+            #expect(await api.objects(Resources.objectSyncs).map(\.name) == ["edge-1.late", "edge-1.marker", "edge-late.x"])
+            group.cancelAll()
+        }
+    }
+
+    @Test("T57 a thousand nodes that are deleted at once leave no record behind, and a node that stays keeps its own")
+    func manyNodes() async throws {
+        let names = (0..<1000).map { "edge-\($0)-gone" }
+        for name in names + ["edge-1"] {
+            await api.put(Resources.nodes, KubeObject(apiVersion: "v1", kind: "Node", name: name))
+            await api.put(Resources.objectSyncs, Self.record(name, "p", "Pod", "web", version: "1"))
+        }
+        let controller = SyncController(
+            api: api, downlink: downlink, clock: ManualClock(), logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await controller.run() }
+            try await downlink.wait(for: "delete default/pod/web@edge-1")
+            try await api.calls(.watch, Resources.nodes, atLeast: 1)
+            for name in names { await api.drop(Resources.nodes, ObjectKey(name: name)) }
+            while await controller.counts.records > 1 {
+                await controller.compareAll()
+                await Task.yield()
+            }
+            #expect(await api.objects(Resources.objectSyncs).map(\.name) == ["edge-1.p"])
             group.cancelAll()
         }
     }

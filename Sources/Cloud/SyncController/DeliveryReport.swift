@@ -19,18 +19,23 @@ struct DeliveryReport {
     private var waiting: [String: [ObjectKey: Waiting]] = [:]
     /// What the condition of a node says, as far as is known.
     private var told: [String: Bool] = [:]
+    /// Nodes that some cloudcore has a line to, as the cluster knows.
+    private var ready: Set<String> = []
     private var touched: Set<String> = []
 
-    /// What the cluster's Node says already.
+    /// What the cluster's Node says already, by whichever cloudcore.
     mutating func learn(_ node: KubeObject) {
-        guard let condition = node.status["conditions"].elements.first(where: { $0["type"].string == Self.condition }) else { return }
-        told[node.name] = condition["status"].string == "True"
+        let conditions = node.status["conditions"].elements
+        func status(_ type: String) -> String? { conditions.first { $0["type"].string == type }?["status"].string }
+        if let status = status(Self.condition) { told[node.name] = status == "True" }
+        if status("Ready") == "True" { ready.insert(node.name) } else { ready.remove(node.name) }
     }
 
     mutating func forget(node: String) {
         waiting[node] = nil
         told[node] = nil
         touched.remove(node)
+        ready.remove(node)
     }
 
     /// A node lacks an object, or still has one that is gone.
@@ -47,7 +52,7 @@ struct DeliveryReport {
         if waiting[node]?.isEmpty == true { waiting[node] = nil }
     }
 
-    /// The conditions to write now, for as many nodes as one comparison may.
+    /// The conditions to write now, for as many nodes as one comparison may. Of a node with a line to another cloudcore that one says it.
     mutating func due(connected: Set<String>, now: Moment) -> [(node: String, condition: JSONValue)] {
         var due: [(node: String, condition: JSONValue)] = []
         for node in touched.sorted() where due.count < Self.batch {
@@ -55,6 +60,7 @@ struct DeliveryReport {
             let isDelivered = late.isEmpty
             // What waits may become late: such a node is looked at again.
             if waiting[node] == nil { touched.remove(node) }
+            guard connected.contains(node) || !ready.contains(node) else { continue }
             guard told[node] != isDelivered, isDelivered == (waiting[node] == nil) else { continue }
             told[node] = isDelivered
             due.append((node, Self.condition(late, total: waiting[node]?.count ?? 0, isConnected: connected.contains(node), now: now)))

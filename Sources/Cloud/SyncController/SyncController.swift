@@ -132,15 +132,15 @@ package actor SyncController {
         }
     }
 
-    /// Only that a node comes or goes matters here; its status changes all the time.
+    /// That a node comes or goes matters, and what its conditions say of deliveries and of the line.
     private func take(_ change: InformerChange, node: String) {
         if case .deleted = change {
             knownNodes?.remove(node)
             report.forget(node: node)
             table.nodeChanged(node)
-        } else if knownNodes?.insert(node).inserted == true {
+        } else {
             report.learn(change.object)
-            table.nodeChanged(node)
+            if knownNodes?.insert(node).inserted == true { table.nodeChanged(node) }
         }
     }
 
@@ -173,6 +173,7 @@ package actor SyncController {
                 guard isConnected else { continue }
             }
             table.reopen(key)
+            guard await isConfirmed(directive, record) else { continue }
             await perform(directive, key.namespace == nil ? Resources.clusterObjectSyncs : Resources.objectSyncs)
         }
     }
@@ -191,6 +192,22 @@ package actor SyncController {
                 report.failed(node)
                 logger.debug("condition of a node not written", metadata: ["node": "\(node)", "error": "\(error)"])
             }
+        }
+    }
+
+    /// That something is gone is the API's to say: a record may be of another cloudcore, which has seen what this one's copies do not show yet.
+    private func isConfirmed(_ directive: SyncDirective, _ record: RecordedObject) async -> Bool {
+        do {
+            switch directive {
+            case .send(let message, _) where message.route.operation != EdgeOperation.delete: return true
+            case .send: return try await api.get(KindResources.resource(of: record.kind), record.key).uid != record.uid
+            case .removeRecord: return try await api.get(Resources.nodes, ObjectKey(name: record.node)).name != record.node
+            }
+        } catch let status as KubeStatus where status.isNotFound {
+            return true
+        } catch {
+            logger.info("not known whether an object is gone", metadata: ["record": "\(record.record)", "error": "\(error)"])
+            return false
         }
     }
 

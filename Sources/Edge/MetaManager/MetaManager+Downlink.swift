@@ -8,7 +8,7 @@ internal import Primitives
 extension MetaManager: CloudDownlink {
     /// Writes an object message of the cloud into the store. Throws `StoreError` where it could not be made durable.
     ///
-    /// Harmless and ignored: an older version than the stored one of the same object, the deletion of a predecessor with another UID, a
+    /// Harmless and ignored: an older version than the stored one of the same object, a predecessor of the stored one, the deletion of a predecessor with another UID, a
     /// deletion of what is not there, and messages for modules that this node does not run.
     package func apply(_ message: EdgeMessage) async throws {
         guard message.route.group == EdgeGroup.resource || message.route.group == EdgeGroup.function,
@@ -52,7 +52,7 @@ extension MetaManager: CloudDownlink {
         let written = try await store.transact { store -> (now: KubeObject, before: KubeObject?)? in
             var object = object
             let stored = try store.object(resource, object.key)
-            if let stored, stored.uid == object.uid, object.version < stored.version { return nil }
+            if let stored, Self.isOvertaken(object, by: stored) { return nil }
             if resource == EdgeRecords.pods, let pending = try store.object(EdgeRecords.pendingStatuses, object.key) {
                 object = Self.applying(pending.json["patch"], to: object)
             }
@@ -60,6 +60,13 @@ extension MetaManager: CloudDownlink {
             return (object, stored)
         }
         if let written { announce(resource, written.now, before: written.before) }
+    }
+
+    /// Whether an object is older than the stored one of its name: another cloud, or an answer, was faster.
+    private static func isOvertaken(_ object: KubeObject, by stored: KubeObject) -> Bool {
+        if stored.uid == object.uid { return object.version < stored.version }
+        guard object.version < stored.version, let made = object.creationTimestamp, let storedMade = stored.creationTimestamp else { return false }
+        return made < storedMade
     }
 
     private func remove(uid: String, ofType type: String, in resource: GroupResource, _ key: ObjectKey) async throws {

@@ -33,6 +33,9 @@ extension FakeKubeAPI {
         failures.append(Failure(verb: verb, resource: resource, status: status, remaining: times))
     }
 
+    /// Lets the next `times` lists of a resource succeed without showing anything.
+    package func showEmpty(_ resource: GroupVersionResource, times: Int) { emptyLists[resource] = times }
+
     /// Ends all open watches of a resource (nil: of all), with an error where one is given.
     package func cutWatches(_ resource: GroupVersionResource? = nil, with error: (any Error)? = nil) {
         for watcher in watchers where (resource ?? watcher.resource) == watcher.resource { watcher.continuation.finish(throwing: error) }

@@ -48,6 +48,7 @@ package actor FakeKubeAPI: KubeAPI {
     var forgotten: UInt64 = 0
     var watchers: [Watcher] = []
     var failures: [Failure] = []
+    var emptyLists: [GroupVersionResource: Int] = [:]
     var signals: [AsyncStream<Void>.Continuation] = []
     private var names = 0
     let clock: any MomentSource
@@ -63,6 +64,10 @@ package actor FakeKubeAPI: KubeAPI {
     package func list(_ resource: GroupVersionResource, _ query: ListQuery) async throws -> KubeList {
         try begin(Call(verb: .list, resource: resource, key: nil, subresource: nil))
         let selection = try FakeSelection(query)
+        if let times = emptyLists[resource], times > 0 {
+            emptyLists[resource] = times - 1
+            return KubeList(items: [], resourceVersion: String(revision))
+        }
         var items = objects(resource).filter(selection.holds)
         if let next = query.next { items.removeAll { "\($0.key)" <= next } }
         var list = KubeList(items: items, resourceVersion: String(revision))

@@ -5,7 +5,8 @@ package import Primitives
 /// A live copy of a collection: lists it, watches it, and tells what changed.
 ///
 /// When to list and when to watch is `ReflectorCore`'s to say. Nothing but a whole, successful list or a `DELETED` event removes an
-/// object: while reads fail the copy stays as it was. Delays grow from 0.8 s to 30 s with chance in them.
+/// object: while reads fail the copy stays as it was. A list that is empty all at once has to be confirmed by an object that is really gone.
+/// Delays grow from 0.8 s to 30 s with chance in them.
 package actor Informer {
     package nonisolated let resource: GroupVersionResource
     private let api: any KubeAPI
@@ -83,6 +84,7 @@ package actor Informer {
         case .list(let query):
             do {
                 let page = try await api.list(resource, query)
+                if page.items.isEmpty, page.next == nil, let doubt = await doubt(of: query) { return handle(.listFailed(doubt)) }
                 return handle(.page(page))
             } catch {
                 try Task.checkCancellation()
@@ -102,6 +104,19 @@ package actor Informer {
             logger.warning("reading failed, keeping what is known", metadata: ["error": "\(status)", "objects": "\(cache.objects.count)"])
         }
         return []
+    }
+
+    /// Why an empty list is not to be believed; nil where an object of the copy is gone indeed, or asking would say nothing.
+    private func doubt(of query: ListQuery) async -> KubeStatus? {
+        guard query.next == nil, query.labelSelector.isEmpty, query.fieldSelector.isEmpty, let known = cache.objects.keys.min() else { return nil }
+        do {
+            _ = try await api.get(resource, known)
+            return .serviceUnavailable("the API lists none of \(cache.objects.count) known objects, though it has \(known)")
+        } catch let status as KubeStatus where status.isNotFound || status.code == 403 {
+            return nil
+        } catch {
+            return Self.status(error)
+        }
     }
 
     private func follow(_ query: ListQuery, _ version: String) async throws -> [ReflectorCore.Directive] {
