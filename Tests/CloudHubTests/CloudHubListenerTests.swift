@@ -1,5 +1,6 @@
 import EdgeTesting
 import EdgeTransport
+import FoundationEssentials
 import KubeMachinery
 import KubeResources
 import Logging
@@ -43,10 +44,13 @@ private struct Cloud: Sendable {
         try authority.issue(.node(name, lifetime: .seconds(3600)), now: SystemClock().now().wall + .seconds(-60))
     }
 
-    func connect(_ node: String, as pair: KeyPair?, headers: [(String, String)]? = nil) async throws -> any MessageChannel {
+    func connect(
+        _ node: String, as pair: KeyPair?, headers: [(String, String)]? = nil, authority shown: [UInt8]? = nil
+    ) async throws -> any MessageChannel {
         try await WebSocketClient.connect(
             to: webSocket.at("/project/\(node)/events"),
-            headers: headers ?? [("Node_id", node), ("Project_id", "project"), ("Connectionuse", "msg")], authority: authority.certificate,
+            headers: headers ?? [("Node_id", node), ("Project_id", "project"), ("Connectionuse", "msg")],
+            authority: shown ?? authority.certificate,
             identity: pair.map { ClientIdentity(certificate: $0.certificate, privateKey: $0.key.der) })
     }
 }
@@ -59,7 +63,10 @@ private final class SharedList: Sendable {
 }
 
 /// Runs a listener on free ports for the length of `use`; sessions echo their messages.
-private func withCloud(admits: @escaping @Sendable (String) -> Bool = { _ in true }, use: @Sendable (Cloud) async throws -> Void) async throws {
+private func withCloud(
+    configure: (inout CloudHubListener.Configuration) -> Void = { _ in }, admits: @escaping @Sendable (String) -> Bool = { _ in true },
+    use: @Sendable (Cloud) async throws -> Void
+) async throws {
     let api = FakeKubeAPI()
     var configuration = CloudHubListener.Configuration()
     configuration.certificates.names = ["127.0.0.1"]
@@ -67,6 +74,7 @@ private func withCloud(admits: @escaping @Sendable (String) -> Bool = { _ in tru
     configuration.httpsPort = 0
     configuration.webSocketHost = "127.0.0.1"
     configuration.webSocketPort = 0
+    configure(&configuration)
     let served = SharedList()
     let listener = CloudHubListener(api: api, configuration: configuration, logger: quiet, admits: admits) { channel, node, project, remote in
         served.add("\(node) \(project) \(remote.hasPrefix("127.0.0.1:"))")
@@ -220,6 +228,48 @@ struct CloudHubListenerTests {
                 await #expect(throws: TransportError.self) { try await cloud.connect("edge-1", as: pair) }
             }
             #expect(cloud.served.all == [])
+        }
+    }
+}
+
+@Suite("The certificate that cloudcore shows", .timeLimit(.minutes(1)))
+struct ServerCertificateTests {
+    @Test("is read anew from its files without a restart, and one that cannot be used changes nothing")
+    func renewal() async throws {
+        let folder = "/tmp/server-certificate-\(UniqueID.next())"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let now = SystemClock().now().wall
+        let authorities = [try CertificateAuthority(now: now), try CertificateAuthority(now: now)]
+        @Sendable func show(_ authority: CertificateAuthority) throws {
+            let pair = try authority.issue(.cloudServer(names: ["127.0.0.1"]), now: now)
+            // The key first: the two do not belong together for a moment, which must do no harm.
+            try DurableFile.write(pair.key.pem.exposed, to: folder + "/tls.key", mode: 0o600)
+            try DurableFile.write(PEMBlock(label: "CERTIFICATE", bytes: pair.certificate).text, to: folder + "/tls.crt", mode: 0o644)
+        }
+        try show(authorities[0])
+        try await withCloud(configure: {
+            $0.certificates.certificateFile = folder + "/tls.crt"
+            $0.certificates.privateKeyFile = folder + "/tls.key"
+            $0.certificateInterval = .milliseconds(20)
+        }) { cloud in
+            @Sendable func serves(_ authority: CertificateAuthority) async -> Bool {
+                let exchange = HTTPSExchange(to: cloud.https.at("/ca.crt"), trust: .pinned(authority: authority.certificate))
+                return (try? await exchange.send().status) == 200
+            }
+            #expect(await serves(authorities[0]))
+            #expect(await !serves(authorities[1]))
+            let node = try await cloud.connect("edge-1", as: cloud.node("edge-1"), authority: authorities[0].certificate)
+            try show(authorities[1])
+            while await !serves(authorities[1]) { await Task.yield() }
+            #expect(await !serves(authorities[0]))
+            // Who was there keeps the line.
+            try await node.send(Array("still here".utf8))
+            var messages = node.messages().makeAsyncIterator()
+            #expect(try await messages.next() == Array("still here".utf8))
+            await node.close("")
+            try DurableFile.write("no certificate", to: folder + "/tls.crt", mode: 0o644)
+            for _ in 0..<20 { #expect(await serves(authorities[1])) }
         }
     }
 }

@@ -34,7 +34,8 @@ extension CloudCore {
         streams.kubeletPort = try await claimKubeletPort()
         let log = logger("cloudstream")
         let store = CertificateAuthorityStore(api: api, configuration: certificateConfiguration, clock: clock, logger: log)
-        let stream = CloudTunnels(api: api, configuration: streams, clock: clock, logger: log) { try await streamCredentials(store) }
+        let authority = try await store.prepare().authority
+        let stream = CloudTunnels(api: api, configuration: streams, clock: clock, logger: log) { try await streamCredentials(store, authority) }
         try await stream.run()
     }
 
@@ -57,16 +58,18 @@ extension CloudCore {
     ///
     /// The API server may show a certificate of the stream authority or of the cluster's own: charts make a stream authority that the API
     /// server knows nothing of.
-    private func streamCredentials(_ store: CertificateAuthorityStore) async throws -> CloudTunnels.Credentials {
+    private func streamCredentials(
+        _ store: CertificateAuthorityStore, _ authority: CertificateAuthority
+    ) async throws -> CloudTunnels.Credentials {
         let settings = configuration.cloudStream
-        let hub = try await store.prepare()
-        let own = CloudTunnels.ServerIdentity(certificate: hub.server.certificate, privateKey: hub.server.key.der)
+        let server = try await store.server(under: authority)
+        let own = CloudTunnels.ServerIdentity(certificate: server.certificate, privateKey: server.key.der)
         var clients = kubernetesCA
         if FileText.exists(settings.authorityFile) { clients += "\n" + (try DurableFile.read(settings.authorityFile)) }
         return CloudTunnels.Credentials(
             tunnel: try Self.identity(settings.tunnelCertificateFile, settings.tunnelPrivateKeyFile) ?? own,
             stream: try Self.identity(settings.certificateFile, settings.privateKeyFile) ?? own,
-            nodeAuthority: hub.authority.certificate, clientAuthority: clients.isEmpty ? nil : Array(clients.utf8))
+            nodeAuthority: authority.certificate, clientAuthority: clients.isEmpty ? nil : Array(clients.utf8))
     }
 
     private static func identity(_ certificate: String, _ key: String) throws -> CloudTunnels.ServerIdentity? {

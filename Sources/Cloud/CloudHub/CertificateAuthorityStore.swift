@@ -41,7 +41,7 @@ package struct CertificateAuthorityStore: Sendable {
     /// Loads what is there and makes what is missing. Throws `CloudHubError`, `TrustError` or the `KubeStatus` of an API that failed.
     package func prepare() async throws -> Credentials {
         let authority = try await prepareAuthority()
-        return Credentials(authority: authority, server: try await prepareServer(authority))
+        return Credentials(authority: authority, server: try await server(under: authority))
     }
 
     // MARK: - The authority
@@ -80,7 +80,9 @@ package struct CertificateAuthorityStore: Sendable {
 
     // MARK: - The server certificate
 
-    private func prepareServer(_ authority: CertificateAuthority) async throws -> KeyPair {
+    /// The server certificate as it is now: the one of the files, or of the secret, or a new one where that is missing, names too few or has
+    /// expired. Throws as `prepare` does; the authority is never made here.
+    package func server(under authority: CertificateAuthority) async throws -> KeyPair {
         if let pair = try Self.load(configuration.certificateFile, configuration.privateKeyFile, "tlsCertFile", "tlsPrivateKeyFile") {
             try pair.checkMatch()
             try await secrets.write(.server, Self.fields(pair))

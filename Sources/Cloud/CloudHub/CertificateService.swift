@@ -99,7 +99,8 @@ package struct CertificateService: Sendable {
             throw Refusal(status: 400, message: "\(error)")
         }
         do {
-            return try authority.issue(.node(node, lifetime: lifetime), for: request, now: clock.now().wall)
+            // The clock of a node, and the coarse one of its TLS, may be a little behind.
+            return try authority.issue(.node(node, lifetime: lifetime), for: request, now: clock.now().wall + .seconds(-60))
         } catch {
             throw Refusal(status: 500, message: "the certificate could not be signed: \(error)")
         }

@@ -23,6 +23,8 @@ package struct CloudHubListener: Sendable {
         package var nodeCertificateLifetime: Duration = .seconds(365 * 86400)
         /// A join token is replaced this often and lives twice as long.
         package var tokenRefreshInterval: Duration = .seconds(12 * 3600)
+        /// How often the server certificate is looked for anew, in its files or its secret.
+        package var certificateInterval: Duration = .seconds(60)
         /// How long a node may refuse to take a message.
         package var writeTime: Duration = .seconds(30)
         /// The distance of pings to a node, and the silence that ends its connection.
@@ -76,15 +78,17 @@ package struct CloudHubListener: Sendable {
         let requests = JoinTokenController(tokens: joins, api: api, clock: clock, logger: logger)
         let service = CertificateService(
             authority: credentials.authority, tokens: joins, lifetime: configuration.nodeCertificateLifetime, clock: clock, logger: logger)
-        let https = server(
-            configuration.httpsHost, configuration.httpsPort, credentials, .requested
-        ) { try await service.answer($0) }
-        let authority = credentials.authority.certificate
+        let authority = credentials.authority
+        func identity(_ clients: HTTPServerTLS.ClientCertificates) -> HTTPServerIdentity {
+            HTTPServerIdentity(
+                HTTPServerTLS(
+                    certificateChain: credentials.server.certificate, privateKey: credentials.server.key.der, clientCertificates: clients))
+        }
+        let identities = (https: identity(.requested), webSocket: identity(.required(authorities: authority.certificate)))
+        let https = server(configuration.httpsHost, configuration.httpsPort, identities.https) { try await service.answer($0) }
         let webSocket =
             configuration.isWebSocketEnabled
-            ? server(configuration.webSocketHost, configuration.webSocketPort, credentials, .required(authorities: authority)) { request in
-                await accept(request)
-            } : nil
+            ? server(configuration.webSocketHost, configuration.webSocketPort, identities.webSocket) { await accept($0) } : nil
         let tokens = CertificateTokenKeeper(
             api: api, authority: credentials.authority, interval: configuration.tokenRefreshInterval, clock: clock, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -92,6 +96,7 @@ package struct CloudHubListener: Sendable {
             if let webSocket { group.addTask { try await webSocket.run() } }
             group.addTask { try await tokens.run(revoked: joins.sharedRevoked) }
             group.addTask { try await requests.run() }
+            group.addTask { try await renew([identities.https, identities.webSocket], under: authority) }
             group.addTask { await ready(Ports(https: try await https.boundPort(), webSocket: try await webSocket?.boundPort())) }
             try await group.waitForAll()
         }
@@ -112,14 +117,24 @@ package struct CloudHubListener: Sendable {
         }
     }
 
-    private func server(
-        _ host: String, _ port: Int, _ credentials: CertificateAuthorityStore.Credentials, _ clients: HTTPServerTLS.ClientCertificates,
-        handler: @escaping HTTPServer.Handler
-    ) -> HTTPServer {
-        let tls = HTTPServerTLS(
-            certificateChain: credentials.server.certificate, privateKey: credentials.server.key.der, clientCertificates: clients)
-        return HTTPServer(
-            HTTPServerConfiguration(host: host, port: port, tls: { tls }, limits: configuration.limits), logger: logger, handler: handler)
+    /// Shows new connections the server certificate that stands in its files or its secret; until cancelled.
+    private func renew(_ identities: [HTTPServerIdentity], under authority: CertificateAuthority) async throws {
+        let store = CertificateAuthorityStore(api: api, configuration: configuration.certificates, clock: clock, logger: logger)
+        while true {
+            try await clock.wait(until: clock.now().uptime + configuration.certificateInterval)
+            do {
+                let pair = try await store.server(under: authority)
+                let changed = try identities.filter { try $0.replace(certificateChain: pair.certificate, privateKey: pair.key.der) }
+                if !changed.isEmpty { logger.notice("the server certificate has changed, new connections see the new one") }
+            } catch {
+                logger.warning("the server certificate cannot be read, the present one is shown on", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func server(_ host: String, _ port: Int, _ identity: HTTPServerIdentity, handler: @escaping HTTPServer.Handler) -> HTTPServer {
+        HTTPServer(
+            HTTPServerConfiguration(host: host, port: port, tls: { identity.tls }, limits: configuration.limits), logger: logger, handler: handler)
     }
 
     // MARK: - The message line

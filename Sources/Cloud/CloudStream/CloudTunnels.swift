@@ -54,12 +54,15 @@ package struct CloudTunnels: Sendable {
         package var readTime: Duration = .seconds(45)
         /// What a client of any of the ports may take before it is answered or upgraded.
         package var limits = HTTPServerLimits()
+        /// How often the certificates are looked for anew.
+        package var certificateInterval: Duration = .seconds(60)
 
         package init() {}
     }
 
     private let api: any KubeAPI
     private let configuration: Configuration
+    /// Asked again and again.
     private let credentials: @Sendable () async throws -> Credentials
     private let registry = TunnelRegistry()
     private let clock: any MomentSource
@@ -90,14 +93,16 @@ package struct CloudTunnels: Sendable {
         let credentials = try await credentials()
         let service = StreamService(registry: registry, api: api, clock: clock, logger: logger)
         let nodes = HTTPServerTLS.ClientCertificates.required(authorities: credentials.nodeAuthority)
-        let tunnels = server(configuration.tunnelHost, configuration.tunnelPort, credentials.tunnel, nodes) { await accept($0) }
+        let tunnelIdentity = identity(credentials.tunnel, nodes)
+        let tunnels = server(configuration.tunnelHost, configuration.tunnelPort, tunnelIdentity) { await accept($0) }
         let clients = credentials.clientAuthority.map { HTTPServerTLS.ClientCertificates.required(authorities: $0) } ?? .none
-        let streams = server(configuration.streamHost, configuration.streamPort, credentials.stream, clients) { await service.answer($0) }
+        let streamIdentity = identity(credentials.stream, clients)
+        let streams = server(configuration.streamHost, configuration.streamPort, streamIdentity) { await service.answer($0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await tunnels.run() }
             group.addTask { try await streams.run() }
             if configuration.servesKubeletPort, configuration.kubeletPort != configuration.streamPort {
-                let direct = server(configuration.streamHost, configuration.kubeletPort, credentials.stream, clients) { await service.answer($0) }
+                let direct = server(configuration.streamHost, configuration.kubeletPort, streamIdentity) { await service.answer($0) }
                 group.addTask { [logger, configuration] in
                     do { try await direct.run() } catch let error as HTTPServingError {
                         logger.warning(
@@ -106,17 +111,35 @@ package struct CloudTunnels: Sendable {
                     }
                 }
             }
+            group.addTask { try await renew(tunnel: tunnelIdentity, stream: streamIdentity) }
             group.addTask { await ready(Ports(tunnel: try await tunnels.boundPort(), stream: try await streams.boundPort())) }
             try await group.waitForAll()
         }
     }
 
-    private func server(
-        _ host: String, _ port: Int, _ identity: ServerIdentity, _ clients: HTTPServerTLS.ClientCertificates, handler: @escaping HTTPServer.Handler
-    ) -> HTTPServer {
-        let tls = HTTPServerTLS(certificateChain: identity.certificate, privateKey: identity.privateKey, clientCertificates: clients)
-        return HTTPServer(
-            HTTPServerConfiguration(host: host, port: port, tls: { tls }, limits: configuration.limits), logger: logger, handler: handler)
+    private func identity(_ identity: ServerIdentity, _ clients: HTTPServerTLS.ClientCertificates) -> HTTPServerIdentity {
+        HTTPServerIdentity(HTTPServerTLS(certificateChain: identity.certificate, privateKey: identity.privateKey, clientCertificates: clients))
+    }
+
+    private func server(_ host: String, _ port: Int, _ identity: HTTPServerIdentity, handler: @escaping HTTPServer.Handler) -> HTTPServer {
+        HTTPServer(
+            HTTPServerConfiguration(host: host, port: port, tls: { identity.tls }, limits: configuration.limits), logger: logger, handler: handler)
+    }
+
+    /// Shows new connections the certificates that are there now; until cancelled.
+    private func renew(tunnel: HTTPServerIdentity, stream: HTTPServerIdentity) async throws {
+        while true {
+            try await clock.wait(until: clock.now().uptime + configuration.certificateInterval)
+            do {
+                let now = try await credentials()
+                for (identity, new) in [(tunnel, now.tunnel), (stream, now.stream)]
+                where try identity.replace(certificateChain: new.certificate, privateKey: new.privateKey) {
+                    logger.notice("a certificate of the tunnels has changed, new connections see the new one")
+                }
+            } catch {
+                logger.warning("the certificates cannot be read, the present ones are shown on", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     // MARK: - Tunnels
