@@ -16,7 +16,7 @@ extension LineWorld {
     mutating func takeReport(_ message: EdgeMessage, _ connection: Int) {
         guard let session = cloud.sessions[connection] else { return }
         guard isConfirming else {
-            apply(message)
+            apply(message, isLate: false)
             if message.isTwinReport { reply(message.confirmation(), connection) }
             return
         }
@@ -55,7 +55,7 @@ extension LineWorld {
     mutating func reportHandled(_ arrival: ModelArrival) {
         let message = arrival.message
         let isTaken = isCalm || !chance(0.05)
-        if isTaken { apply(message) }
+        if isTaken { apply(message, isLate: clouds.count > 1 && cloud.sessions[arrival.connection] == nil) }
         cloud.memory.finish(message.header.id, lane: message.lane, isTaken: isTaken)
         leaveLane(arrival)
         let busy = KubeStatus(code: 503, reason: "ServiceUnavailable", message: "later")
@@ -68,12 +68,9 @@ extension LineWorld {
         for arrival in (cloud.waitingReports.removeValue(forKey: lane) ?? []).shuffled(using: &generator) { tryReport(arrival) }
     }
 
-    private mutating func apply(_ message: EdgeMessage) {
-        if let problem = reports.apply(
-            message.header.id, life: cloud.life * clouds.count + here, isOnce: isConfirming, isCompared: clouds.count > 1)
-        {
-            violate(problem)
-        }
+    private mutating func apply(_ message: EdgeMessage, isLate: Bool) {
+        let life = cloud.life * clouds.count + here
+        if let problem = reports.apply(message.header.id, life: life, isOnce: isConfirming, isLate: isLate) { violate(problem) }
     }
 
     private mutating func reply(_ answer: EdgeMessage, _ connection: Int) {

@@ -17,6 +17,8 @@ struct ModelReports {
         var applied: [Int] = []
         /// The first time, counted over all reports.
         var firstApplied: Int?
+        /// That was by a cloud that its node had left.
+        var isLate = false
     }
 
     private(set) var reports: [String: Report] = [:]
@@ -42,9 +44,9 @@ struct ModelReports {
         droppedCount += 1
     }
 
-    /// The cloud applies a report; returns what is wrong with that. With several clouds an old one may still be at a report when the next has
-    /// newer ones: whoever writes a state compares (`isCompared`), as the API has it decide.
-    mutating func apply(_ id: String, life: Int, isOnce: Bool, isCompared: Bool) -> String? {
+    /// The cloud applies a report; returns what is wrong with that. `isLate`: one of several clouds has been at it while its node moved on to
+    /// another: it may come after newer ones, and whoever writes a state compares.
+    mutating func apply(_ id: String, life: Int, isOnce: Bool, isLate: Bool) -> String? {
         guard var report = reports[id] else { return "the cloud got a report \(id) that nobody made" }
         if report.isRefused { return "report \(report.number) was applied though its caller was told that it is not kept" }
         if isOnce, report.applied.contains(life) { return "report \(report.number) was applied twice" }
@@ -52,12 +54,13 @@ struct ModelReports {
         if report.firstApplied == nil {
             applications += 1
             report.firstApplied = applications
+            report.isLate = isLate
         }
         reports[id] = report
         guard case .state(let key) = report.kind else { return nil }
         let name = "\(report.lane) \(key)"
         if let known = newest[name], known > report.number {
-            if isCompared { return nil }
+            if isLate { return nil }
             return "the state \(name) went back from report \(known) to \(report.number)"
         }
         newest[name] = report.number
@@ -88,7 +91,7 @@ struct ModelReports {
 
     /// Events stand in the order in which they were posted, among each other and among the states of their lane.
     private func disorder() -> String? {
-        for (lane, group) in Dictionary(grouping: reports.values.filter { $0.firstApplied != nil }, by: \.lane) {
+        for (lane, group) in Dictionary(grouping: reports.values.filter { $0.firstApplied != nil && !$0.isLate }, by: \.lane) {
             let came = group.sorted { $0.firstApplied ?? 0 < $1.firstApplied ?? 0 }
             var (highest, highestEvent) = (-1, -1)
             for report in came {

@@ -17,7 +17,7 @@ package final class HTTPServerIdentity: Sendable {
         next.certificateChain = certificateChain
         next.privateKey = privateKey
         guard !next.isSame(as: tls) else { return false }
-        _ = try TLSServerContexts { next }.makeHandler()
+        _ = try TLSServerContexts { [next] in next }.makeHandler()
         state.withLock { $0 = next }
         return true
     }
