@@ -100,7 +100,7 @@ package struct CertificateService: Sendable {
         }
         do {
             // The clock of a node, and the coarse one of its TLS, may be a little behind.
-            return try authority.issue(.node(node, lifetime: lifetime), for: request, now: clock.now().wall + .seconds(-60))
+            return try authority.issue(.node(node, lifetime: lifetime + .seconds(60)), for: request, now: clock.now().wall + .seconds(-60))
         } catch {
             throw Refusal(status: 500, message: "the certificate could not be signed: \(error)")
         }
