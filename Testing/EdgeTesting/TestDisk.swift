@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 import Glibc
 internal import Primitives
 
@@ -81,16 +81,23 @@ package final class PowerCutDisk: Sendable {
     }
 
     private static func run(_ program: String, _ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
-        let text = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw TestDisk.Failure(description: "\(program) \(arguments): \(String(decoding: text, as: UTF8.self))")
+        let errors = "/dev/shm/power-cut-\(UniqueID.next()).errors"
+        defer { unlink(errors) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        var words = ([program] + arguments).map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        var process: pid_t = 0
+        var status: Int32 = -1
+        guard posix_spawn(&process, program, &actions, nil, &words, environ) == 0 else {
+            throw TestDisk.Failure(description: "\(program) cannot be run")
+        }
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        guard status == 0 else {
+            let text = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
+            throw TestDisk.Failure(description: "\(program) \(arguments): \(text)")
         }
     }
 }
