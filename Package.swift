@@ -192,7 +192,8 @@ let settings: [SwiftSetting] = [
 
 /// Rooms of the edge that are large and not pressed for time are compiled for size.
 let small: Set<String> = [
-    "ContainerRuntime", "DevicePlugins", "EdgeCoreApp", "Edged", "EdgeHub", "KubeletServer", "KubeResources", "MetaManager", "PodCore", "Supervision",
+    "ContainerRuntime", "DevicePlugins", "EdgeCoreApp", "Edged", "EdgeHub", "EdgeStream", "KubeletServer", "KubeResources", "MetaManager", "PodCore",
+    "Supervision", "Trust", "YAMLDocuments",
 ]
 let smallCode: [SwiftSetting] = [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
