@@ -48,6 +48,8 @@ struct PersistentVolumesOnContainerdTests {
             }
             try await KubeletOnContainerdTests.withKubelet(bed, backend) {
                 try await bed.eventually("both were written to") { starts("host") == "keeper\n" && starts("local") == "keeper\n" }
+                // An agent that ends within the call that starts a container takes the container with it.
+                try await bed.eventually("it is told to run") { await backend.pod(object.uid)?.status["phase"] == "Running" }
             }
             try await KubeletOnContainerdTests.withKubelet(bed, backend) {
                 try await bed.eventually("it is adopted") { await backend.pod(object.uid)?.status["phase"] == "Running" }
