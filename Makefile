@@ -8,7 +8,7 @@ ARGS ?=
 BUILD := $(SWIFT) build -c $(CONFIG) $(if $(filter release,$(CONFIG)),--static-swift-stdlib)
 STAMPS := .build/stamps
 # Suites that need the processor or the clock for themselves: they run one group after the other, and the rest last.
-TEST_GROUPS := 'Network' 'Simulation|ObjectStoreTests|MetaManagerTests|SyncControllerTests' 'Loopback|HTTPServingTests|EdgeTransportTests'
+TEST_GROUPS := 'Network' 'EndToEnd' 'Simulation|ObjectStoreTests|MetaManagerTests|SyncControllerTests' 'Loopback|HTTPServingTests|EdgeTransportTests'
 .DEFAULT_GOAL := help
 
 .PHONY: help up down build test check format bench sim clean deps test-deps
