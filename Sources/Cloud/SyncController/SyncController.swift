@@ -206,7 +206,7 @@ package actor SyncController {
         } catch let status as KubeStatus where status.isNotFound {
             return true
         } catch {
-            logger.info("not known whether an object is gone", metadata: ["record": "\(record.record)", "error": "\(error)"])
+            logger.debug("not known whether an object is gone", metadata: ["record": "\(record.record)", "error": "\(error)"])
             return false
         }
     }

@@ -126,13 +126,21 @@ extension PodWorker {
         var plan = plan
         plan.supplementalGroups = pod.supplementalGroups(with: volumes.mounted.values)
         let id: String
-        let begin = context.clock.now().uptime
         do {
-            id = try await context.starts.pass { [runtime = context.runtime, plan] in try await runtime.runSandbox(plan) }
-            context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: false))
+            id = try await context.starts.pass { [context, plan] in
+                // What was waited for the turn is not the runtime's.
+                let begin = context.clock.now().uptime
+                do {
+                    let id = try await context.runtime.runSandbox(plan)
+                    context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: false))
+                    return id
+                } catch {
+                    context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: true))
+                    throw error
+                }
+            }
         } catch let failure as RuntimeFailure {
             record(.sandboxFailed(failure.message))
-            context.meter.record(.sandboxStart(duration: context.clock.now().uptime - begin, hasFailed: true))
             throw EdgedFailure(code: .network, message: "Failed to create sandbox for pod \"\(pod.fullName)\": \(failure.message)")
         }
         // systemd makes the slices of a new sandbox its own, and what was written before is gone.

@@ -8,7 +8,7 @@ internal import Primitives
 extension MetaManager: CloudDownlink {
     /// Writes an object message of the cloud into the store. Throws `StoreError` where it could not be made durable.
     ///
-    /// Harmless and ignored: an older version than the stored one of the same object, a predecessor of the stored one, the deletion of a predecessor with another UID, a
+    /// Harmless and ignored: an older version than the stored one of the same object, a predecessor of the stored one and its deletion, a
     /// deletion of what is not there, and messages for modules that this node does not run.
     package func apply(_ message: EdgeMessage) async throws {
         guard message.route.group == EdgeGroup.resource || message.route.group == EdgeGroup.function,
