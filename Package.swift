@@ -36,6 +36,7 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let dequeue: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let grpc: [Target.Dependency] = [
     .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -80,7 +81,7 @@ let storeys: [Storey] = [
         Room(name: "CloudHub",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "KubeClient", "Supervision", "Trust",
                     "HTTPServing", "EdgeTransport"],
-             libraries: [logging]),
+             libraries: [logging, heap]),
         Room(name: "EdgeController",
              uses: ["Primitives", "KubeMachinery", "KubeResources", "EdgeMessages", "DeliveryCore", "KubeClient", "Supervision"],
              libraries: [logging]),

@@ -12,25 +12,43 @@ struct HTTPExchange: Sendable {
 /// Tells the connection how many bytes came, after the decoder has seen them.
 final class ByteWatch: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
     private let handler: HTTPConnectionHandler
 
     init(_ handler: HTTPConnectionHandler) { self.handler = handler }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let count = unwrapInboundIn(data).readableBytes
-        context.fireChannelRead(data)
-        handler.didReceive(bytes: count)
+        let bytes = unwrapInboundIn(data)
+        context.fireChannelRead(wrapInboundOut(bytes.compact(context.channel.allocator)))
+        handler.didReceive(bytes: bytes.readableBytes)
+    }
+}
+
+extension ByteBuffer {
+    /// The same bytes in a buffer of their size, where this one is far larger: decoders hold what they are given, and TLS would need another
+    /// 32 KB for each connection then.
+    func compact(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        guard storageCapacity > 2 * readableBytes else { return self }
+        var copy = allocator.buffer(capacity: readableBytes)
+        copy.writeImmutableBuffer(self)
+        return copy
     }
 }
 
 /// One connection as the task that answers its requests holds it.
 final class HTTPConnection: Sendable {
     let exchanges: AsyncStream<HTTPExchange>
+    private let closed: Signal<Void>
     private let channel: any Channel
-    private let handler: NIOLoopBound<HTTPConnectionHandler>
-    private let decoder: NIOLoopBound<ByteToMessageHandler<HTTPRequestDecoder>>
-    private let codec: NIOLoopBound<[any RemovableChannelHandler]>
+    /// nil once the connection speaks another protocol.
+    private let handlers: NIOLoopBoundBox<Handlers?>
     private let limits: HTTPServerLimits
+
+    private struct Handlers {
+        let http: HTTPConnectionHandler
+        let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+        let codec: [any RemovableChannelHandler]
+    }
 
     /// Fills the pipeline of a fresh channel; on its event loop.
     init(channel: any Channel, tls: (any ChannelHandler)?, limits: HTTPServerLimits) throws {
@@ -47,57 +65,80 @@ final class HTTPConnection: Sendable {
         if let tls { try pipeline.addHandler(tls) }
         try pipeline.addHandlers([watch, encoder, decoder, handler] as [any ChannelHandler])
         exchanges = stream
+        closed = handler.closed
         self.channel = channel
         self.limits = limits
-        self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
-        self.decoder = NIOLoopBound(decoder, eventLoop: channel.eventLoop)
-        codec = NIOLoopBound([watch, encoder], eventLoop: channel.eventLoop)
+        handlers = NIOLoopBoundBox(Handlers(http: handler, decoder: decoder, codec: [watch, encoder]), eventLoop: channel.eventLoop)
     }
 
     var remoteAddress: String { HTTPConnectionHandler.text(channel.remoteAddress) }
 
-    func waitUntilClosed() async { try? await channel.closeFuture.get() }
-
     func close() async { try? await channel.close() }
+
+    /// Runs the answering of one exchange, and cancels it when the connection closes.
+    func whileOpen(_ answer: @escaping @Sendable () async -> AfterAnswer) async -> AfterAnswer {
+        await withTaskGroup(of: AfterAnswer?.self) { group in
+            group.addTask { await answer() }
+            group.addTask { [closed] in
+                try? await closed.value()
+                return nil
+            }
+            // The watch says nothing, the answer always something.
+            for await next in group {
+                group.cancelAll()
+                if let next { return next }
+            }
+            return .end
+        }
+    }
 
     // MARK: - Answers
 
-    /// Writes the whole answer to an exchange; returns false when the connection is used up.
-    func answer(_ response: HTTPResponse, to exchange: HTTPExchange) async throws -> Bool {
+    enum AfterAnswer: Sendable {
+        case nextRequest
+        /// The connection is used up.
+        case end
+        /// The connection speaks another protocol now; to be served until its end.
+        case upgraded(@Sendable () async -> Void)
+    }
+
+    /// Writes the whole answer to an exchange.
+    func answer(_ response: HTTPResponse, to exchange: HTTPExchange) async throws -> AfterAnswer {
         switch response.content {
         case .bytes(let bytes):
             try await write(response, bytes, to: exchange)
-            return true
+            return .nextRequest
         case .stream(let produce):
             try await stream(response, produce, to: exchange)
-            return true
+            return .nextRequest
         case .webSocket(let configuration, let serve):
             switch WebSocketHandshake.answer(to: exchange.request) {
             case .refuse(let refusal):
-                guard case .bytes(let bytes) = refusal.content else { return false }
+                guard case .bytes(let bytes) = refusal.content else { return .end }
                 try await write(refusal, bytes, to: exchange)
-                return true
+                return .nextRequest
             case .accept(let fields):
                 let connection = try await switchProtocols(fields: fields, extra: response.headers) { channel in
                     try WebSocketConnection(channel: channel, side: .server, configuration: configuration)
                 }
-                await serve(connection)
-                await connection.close()
-                return false
+                return .upgraded {
+                    await serve(connection)
+                    await connection.close()
+                }
             }
         case .duplex(let serve):
             let isPlain = !exchange.request.isSecure
             let stream = try await switchProtocols(fields: [:], extra: response.headers) { [limits] channel in
                 try DuplexByteStream(channel: channel, writeTime: limits.writeTime, allowsHalfClosure: isPlain)
             }
-            await serve(stream)
-            await stream.close()
-            return false
+            return .upgraded {
+                await serve(stream)
+                await stream.close()
+            }
         }
     }
 
     private func head(_ response: HTTPResponse, for exchange: HTTPExchange, length: Int?) -> (HTTPResponseHead, isKeptAlive: Bool) {
-        let handler = handler.value
         var head = HTTPResponseHead(version: exchange.version, status: .init(statusCode: response.status))
         let isHead = exchange.request.method == "HEAD"
         for field in response.headers where !["transfer-encoding", "connection"].contains(field.name.lowercased()) {
@@ -106,7 +147,7 @@ final class HTTPConnection: Sendable {
         }
         if let length, !head.headers.contains(name: "Content-Length") { head.headers.add(name: "Content-Length", value: String(length)) }
         let isFramed = length != nil || exchange.version.minor >= 1 || isHead
-        let isKeptAlive = exchange.isKeptAlive && handler.phase == .answering && isFramed
+        let isKeptAlive = exchange.isKeptAlive && handlers.value?.http.phase == .answering && isFramed
         if !isKeptAlive {
             head.headers.add(name: "Connection", value: "close")
         } else if exchange.version.minor < 1 {
@@ -151,7 +192,7 @@ final class HTTPConnection: Sendable {
     }
 
     private func finish(isKeptAlive: Bool) async throws {
-        try await channel.eventLoop.submit { [handler] in handler.value.finishExchange(isKeptAlive: isKeptAlive) }.get()
+        try await channel.eventLoop.submit { [handlers] in handlers.value?.http.finishExchange(isKeptAlive: isKeptAlive) }.get()
     }
 
     /// Writes the 101 and exchanges the HTTP handlers for those of another protocol.
@@ -159,7 +200,7 @@ final class HTTPConnection: Sendable {
         fields: HTTPFields, extra: HTTPFields, _ install: @escaping @Sendable (any Channel) throws -> Connection
     ) async throws -> Connection {
         try await channel.eventLoop.flatSubmit { [self] in
-            guard channel.isActive else {
+            guard channel.isActive, let old = handlers.value else {
                 return channel.eventLoop.makeFailedFuture(
                     HTTPServingError(code: .connectionClosed, message: "the client left before the upgrade"))
             }
@@ -167,7 +208,8 @@ final class HTTPConnection: Sendable {
             for field in fields { head.headers.add(name: field.name, value: field.value) }
             for field in extra { head.headers.add(name: field.name, value: field.value) }
             channel.writeAndFlush(HTTPServerResponsePart.head(head), promise: nil)
-            return ProtocolSwitch.perform(on: channel, removing: [handler.value] + codec.value, decoder: decoder.value, install)
+            handlers.value = nil
+            return ProtocolSwitch.perform(on: channel, removing: [old.http] + old.codec, decoder: old.decoder, install)
         }.get()
     }
 }

@@ -18,6 +18,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     let limits: HTTPServerLimits
     let exchanges: AsyncStream<HTTPExchange>.Continuation
+    /// Resolved when the client is gone.
+    let closed = Signal<Void>()
     var phase = Phase.head
     var context: ChannelHandlerContext?
     private var pending: [HTTPServerRequestPart] = []
@@ -58,6 +60,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
         timer?.cancel()
+        closed.resolve(.success(()))
         body?.finish(throwing: HTTPServingError(code: .connectionClosed, message: "the client closed the connection within the request body"))
         exchanges.finish()
         context.fireChannelInactive()

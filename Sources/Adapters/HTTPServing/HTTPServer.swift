@@ -57,7 +57,8 @@ package struct HTTPServer: Sendable {
                             continue
                         }
                         group.addTask {
-                            await serve(connection)
+                            // Not cancelled when the client goes: it ends at the end of its stream, so that nothing that came before is lost.
+                            if let serve = await answer(on: connection) { await serve() }
                             connections.remove()
                         }
                     }
@@ -118,23 +119,21 @@ package struct HTTPServer: Sendable {
 
     // MARK: - One connection
 
-    private func serve(_ connection: HTTPConnection) async {
-        let isUpgraded = Flag()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await exchange in connection.exchanges {
-                    guard await answer(exchange, on: connection, willUpgrade: isUpgraded) else { break }
-                }
-                await connection.close()
+    /// Answers requests until the connection is used up or upgraded; then what is to be served on is returned, and nothing of HTTP is held.
+    private func answer(on connection: HTTPConnection) async -> (@Sendable () async -> Void)? {
+        for await exchange in connection.exchanges {
+            switch await connection.whileOpen({ await answer(exchange, on: connection) }) {
+            case .nextRequest: continue
+            case .end: break
+            case .upgraded(let serve): return serve
             }
-            group.addTask { await connection.waitUntilClosed() }
-            await group.next()
-            // An upgraded connection ends for its user at the end of its stream, so that nothing that came before the end is lost.
-            if !isUpgraded.isSet { group.cancelAll() }
+            break
         }
+        await connection.close()
+        return nil
     }
 
-    private func answer(_ exchange: HTTPExchange, on connection: HTTPConnection, willUpgrade: Flag) async -> Bool {
+    private func answer(_ exchange: HTTPExchange, on connection: HTTPConnection) async -> HTTPConnection.AfterAnswer {
         let response: HTTPResponse
         do {
             response = try await handler(exchange.request)
@@ -148,17 +147,13 @@ package struct HTTPServer: Sendable {
                 metadata: ["method": "\(exchange.request.method)", "path": "\(exchange.request.path)", "error": "\(error)"])
             response = .text(500, "internal error")
         }
-        switch response.content {
-        case .webSocket, .duplex: willUpgrade.set()
-        case .bytes, .stream: break
-        }
         do {
             return try await connection.answer(response, to: exchange)
         } catch {
             logger.debug(
                 "answer was cut off",
                 metadata: ["remote": "\(exchange.request.remoteAddress)", "path": "\(exchange.request.path)", "error": "\(error)"])
-            return false
+            return .end
         }
     }
 }

@@ -14,14 +14,16 @@ final class ByteCount: Sendable {
 /// Notes when bytes come, ahead of the frame decoder: a large frame on a slow link is no silence.
 final class ActivityWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
     /// How often the connection was looked at since the last bytes. Counting looks instead of time forgives a loop that was held up itself.
     private(set) var silentLooks = 0
     let received = ByteCount()
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         silentLooks = 0
-        received.add(unwrapInboundIn(data).readableBytes)
-        context.fireChannelRead(data)
+        let bytes = unwrapInboundIn(data)
+        received.add(bytes.readableBytes)
+        context.fireChannelRead(wrapInboundOut(bytes.compact(context.channel.allocator)))
     }
 
     func look() { silentLooks += 1 }

@@ -24,6 +24,7 @@ package actor CloudHub: NodeDownlink {
     /// Leases that are renewed at once: those who wait for an answer go first.
     private let leaseRenewals = Turnstile(places: 4)
     private let clock: any MomentSource
+    private let alarms: AlarmClock
     private let metrics: HubMetrics
     private let logger: Logger
     private var uplinks: [UpstreamRoute: any NodeUplink]
@@ -42,6 +43,7 @@ package actor CloudHub: NodeDownlink {
     ) {
         self.configuration = configuration
         self.clock = clock
+        alarms = AlarmClock(clock: clock)
         self.metrics = metrics
         self.logger = logger
         self.uplinks = uplinks
@@ -60,33 +62,43 @@ package actor CloudHub: NodeDownlink {
 
     /// Runs the session of a node until its connection ends or a newer one takes its place.
     package func serve(_ channel: any MessageChannel, node: String, project: String, remote: String) async {
-        var logger = logger
-        logger[metadataKey: "node"] = "\(node)"
-        logger[metadataKey: "remote"] = "\(remote)"
-        guard case .admitted(let epoch, _) = table.open(node) else {
-            logger.warning("node refused, the limit of connected nodes is reached", metadata: ["limit": "\(configuration.nodeLimit)"])
+        guard let (connection, epoch, replaced) = open(channel, node: node, project: project, remote: remote) else {
             await channel.close("too many nodes")
             return
         }
+        await replaced?.finish(.replaced)
+        await connection.run { reason in await self.leave(node, epoch: epoch, reason) }
+    }
+
+    /// Not within `serve`: what a session is made of would stay on the stack of its task. nil where the node is one too many.
+    private func open(
+        _ channel: any MessageChannel, node: String, project: String, remote: String
+    ) -> (NodeConnection, epoch: UInt64, replaced: NodeConnection?)? {
+        guard case .admitted(let epoch, _) = table.open(node) else {
+            logger.warning(
+                "node refused, the limit of connected nodes is reached",
+                metadata: ["node": "\(node)", "remote": "\(remote)", "limit": "\(configuration.nodeLimit)"])
+            return nil
+        }
+        var logger = logger
+        logger[metadataKey: "node"] = "\(node)"
+        logger[metadataKey: "remote"] = "\(remote)"
         let reports = reports[node] ?? NodeReports()
         self.reports[node] = reports
         let connection = NodeConnection(
             core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
             uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, renewals: leaseRenewals,
-            records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites), reports: reports, clock: clock, metrics: metrics,
-            logger: logger)
+            records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites), reports: reports, clock: clock, alarms: alarms,
+            metrics: metrics, logger: logger)
         let replaced = connections.updateValue(connection, forKey: node)
         logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
         metrics.connected()
-        await replaced?.finish(.replaced)
-        await connection.run { [logger, metrics] reason in
-            metrics.disconnected(reason)
-            logger.info("node disconnected", metadata: ["epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
-            await leave(node, epoch: epoch)
-        }
+        return (connection, epoch, replaced)
     }
 
-    private func leave(_ node: String, epoch: UInt64) async {
+    private func leave(_ node: String, epoch: UInt64, _ reason: NodeSessionEnd) async {
+        metrics.disconnected(reason)
+        logger.info("node disconnected", metadata: ["node": "\(node)", "epoch": "\(epoch)", "reason": "\(reason.rawValue)"])
         guard table.close(node, epoch: epoch) else { return }
         connections[node] = nil
         departed.removeAll { $0 == node }

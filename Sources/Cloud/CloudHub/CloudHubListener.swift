@@ -159,8 +159,9 @@ package struct CloudHubListener: Sendable {
         settings.writeTime = configuration.writeTime
         settings.pingInterval = configuration.pingInterval
         settings.readTime = configuration.readTime
+        let remote = request.remoteAddress
         return .messageChannel(settings, to: request, capabilities: configuration.capabilities.map(\.rawValue)) { [serve] channel in
-            await serve(channel, node, project, request.remoteAddress)
+            await serve(channel, node, project, remote)
         }
     }
 

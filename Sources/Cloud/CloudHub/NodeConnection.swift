@@ -6,17 +6,10 @@ import Logging
 import Primitives
 
 /// Runs one `NodeSession` over one connection: reads, sends, keeps the time, and performs the directives.
+///
+/// At rest it is the one task that waits for messages. Whatever is to be done, sending too, has a task of its own while it lasts, and the time is kept by
+/// the `AlarmClock` of all sessions.
 actor NodeConnection {
-    /// What runs beside the loops; bounded by the session's record commands and by the lanes.
-    private enum Work: Sendable {
-        case record(SyncRecordCommand)
-        case handle(EdgeMessage, UpstreamRoute)
-        case alive
-
-        /// Whether it is handled to its end even when the session ends.
-        var isReport: Bool { if case .handle(let message, _) = self { message.isRepeatable } else { false } }
-    }
-
     private var core: NodeSession
     private let node: String
     private let channel: any MessageChannel
@@ -25,24 +18,27 @@ actor NodeConnection {
     private let records: SyncRecordKeeper
     private let reports: NodeReports
     private let clock: any MomentSource
+    private let alarms: AlarmClock
     private let metrics: HubMetrics
     private let logger: Logger
     /// How long reports that are being handled may take after the end of the session.
     private let drainTime = Duration.seconds(30)
-    private var reportsRunning = 0
-    private let drainSignal = Signal()
-    private let senderSignal = Signal()
+    /// What is being done, bounded by the session's record commands and by the lanes; it is cancelled at the end of the session.
+    private var works: [UInt64: Task<Void, Never>] = [:]
+    /// Reports that are being handled: to their end, even when the session ends.
+    private var reportWorks: [UInt64: Task<Void, Never>] = [:]
+    private var lastWork: UInt64 = 0
+    private let reportDone = Signal()
+    private var isSending = false
     private let leavesLease: Bool
     private let renewals: Turnstile
     private var isRenewingLease = false
-    private let work: AsyncStream<Work>
-    private let workFeed: AsyncStream<Work>.Continuation
     /// Requests of the same resource wait for each other; when a node floods, what does not fit is dropped and the node asks again.
     private var lanes = KeyedLanes<String, (EdgeMessage, UpstreamRoute)>(concurrency: 16, capacity: 1024)
 
     init(
         core: NodeSession, channel: any MessageChannel, uplinks: [UpstreamRoute: any NodeUplink], kubernetesCA: String, renewals: Turnstile,
-        records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, metrics: HubMetrics, logger: Logger
+        records: SyncRecordKeeper, reports: NodeReports, clock: any MomentSource, alarms: AlarmClock, metrics: HubMetrics, logger: Logger
     ) {
         self.core = core
         node = core.node
@@ -53,41 +49,45 @@ actor NodeConnection {
         self.reports = reports
         self.renewals = renewals
         self.clock = clock
+        self.alarms = alarms
         self.metrics = metrics
         self.logger = logger
         leavesLease = channel.capabilities.contains(PeerCapability.leases.rawValue)
-        (work, workFeed) = AsyncStream.makeStream()
     }
 
     /// Serves until the session is over, and tells `left` why it is. Returns when the reports are handled that were being handled then.
     func run(left: @Sendable (NodeSessionEnd) async -> Void) async {
         await reports.begin(epoch: core.epoch)
-        await withDiscardingTaskGroup { handlers in
-            await withDiscardingTaskGroup { group in
-                group.addTask { await self.read() }
-                group.addTask { await self.send() }
-                group.addTask { await self.keepTime() }
-                for uplink in uplinks.values { group.addTask { await uplink.connected(self.node) } }
-                for await item in work {
-                    if item.isReport {
-                        reportsRunning += 1
-                        handlers.addTask { await self.perform(item) }
-                    } else {
-                        group.addTask { await self.perform(item) }
-                    }
-                }
-                // Here the session is over, or the whole server stops.
-                finish(.stopped)
-                await channel.close(core.ending?.rawValue ?? "")
-                group.cancelAll()
-            }
-            await left(core.ending ?? .stopped)
-            let deadline = clock.now().uptime + drainTime
-            while reportsRunning > 0, !Task.isCancelled, clock.now().uptime < deadline {
-                await drainSignal.wait(until: deadline, clock: clock)
-            }
-            handlers.cancelAll()
+        if let time = nextLook { await alarms.set(time) { await self.keepTime() } }
+        for uplink in uplinks.values { start { [node] in await uplink.connected(node) } }
+        await read()
+        await channel.close(core.ending?.rawValue ?? "")
+        for work in works.values { work.cancel() }
+        for work in Array(works.values) { await work.value }
+        await left(core.ending ?? .stopped)
+        let deadline = clock.now().uptime + drainTime
+        while !reportWorks.isEmpty, !Task.isCancelled, clock.now().uptime < deadline {
+            await reportDone.wait(until: deadline, clock: clock)
         }
+        for work in reportWorks.values { work.cancel() }
+        for work in Array(reportWorks.values) { await work.value }
+    }
+
+    /// Does something beside what else goes on; nothing once the session is over.
+    private func start(isReport: Bool = false, _ body: @escaping @Sendable () async -> Void) {
+        guard core.ending == nil else { return }
+        lastWork += 1
+        let number = lastWork
+        let work = Task {
+            await body()
+            if isReport {
+                reportWorks[number] = nil
+                reportDone.set()
+            } else {
+                works[number] = nil
+            }
+        }
+        if isReport { reportWorks[number] = work } else { works[number] = work }
     }
 
     func finish(_ reason: NodeSessionEnd) { perform(core.finish(reason)) }
@@ -108,7 +108,7 @@ actor NodeConnection {
         } catch {
             logger.debug("connection broke", metadata: ["cause": "\(error)"])
         }
-        finish(.connectionLost)
+        finish(Task.isCancelled ? .stopped : .connectionLost)
     }
 
     private func receive(_ payload: [UInt8]) {
@@ -127,15 +127,12 @@ actor NodeConnection {
     private func livedOn() {
         guard leavesLease, !isRenewingLease else { return }
         isRenewingLease = true
-        workFeed.yield(.alive)
+        start { await self.renewLease() }
     }
 
+    /// Sends until nothing is left to send.
     private func send() async {
-        while core.ending == nil, !Task.isCancelled {
-            guard let message = core.nextMessage(now: clock.now()) else {
-                await senderSignal.wait()
-                continue
-            }
+        while core.ending == nil, let message = core.nextMessage(now: clock.now()) {
             metrics.sent(message, isRepeat: core.isRepeat)
             do {
                 try await channel.send(message.wire)
@@ -145,15 +142,19 @@ actor NodeConnection {
                 finish((error as? TransportError)?.code == .timedOut ? .sendTimeout : .sendFailed)
             }
         }
+        isSending = false
     }
 
-    /// Sleeps no longer than what is sent now may wait for its acknowledgement: so nothing has to wake it, and a session at rest is one timer.
-    private func keepTime() async {
-        while !Task.isCancelled, let deadline = core.nextDeadline {
-            try? await clock.wait(until: min(deadline, clock.now().uptime + core.configuration.resendInterval))
-            if core.heard(bytes: channel.receivedBytes, now: clock.now()) { livedOn() }
-            if let deadline = core.nextDeadline, deadline <= clock.now().uptime { perform(core.timerFired(now: clock.now())) }
-        }
+    /// No later than what is sent now may wait for its acknowledgement: so no message has to set the alarm anew.
+    private var nextLook: Duration? {
+        core.nextDeadline.map { min($0, clock.now().uptime + core.configuration.resendInterval) }
+    }
+
+    private func keepTime() -> Duration? {
+        guard core.ending == nil else { return nil }
+        if core.heard(bytes: channel.receivedBytes, now: clock.now()) { livedOn() }
+        if let deadline = core.nextDeadline, deadline <= clock.now().uptime { perform(core.timerFired(now: clock.now())) }
+        return nextLook
     }
 
     // MARK: - Directives
@@ -161,13 +162,16 @@ actor NodeConnection {
     private func perform(_ directives: [NodeSessionDirective]) {
         for directive in directives {
             switch directive {
-            case .record(let command): workFeed.yield(.record(command))
+            case .record(let command): start { await self.write(command) }
             case .handle(let message, let route): enqueue(message, route)
             case .note(let note): log(note)
-            case .end: workFeed.finish()
+            // Ends the reading, with it `run`.
+            case .end(let reason): Task { [channel] in await channel.close(reason.rawValue) }
             }
         }
-        if core.hasMessage || core.ending != nil { senderSignal.set() }
+        guard core.hasMessage, core.ending == nil, !isSending else { return }
+        isSending = true
+        start { await self.send() }
     }
 
     private func enqueue(_ message: EdgeMessage, _ route: UpstreamRoute) {
@@ -181,31 +185,26 @@ actor NodeConnection {
     private static func lane(_ message: EdgeMessage) -> String { message.isRepeatable ? message.lane : message.route.resource }
 
     private func startHandlers() {
-        while let (_, element) = lanes.next() { workFeed.yield(.handle(element.0, element.1)) }
+        while let (_, (message, route)) = lanes.next() {
+            start(isReport: message.isRepeatable) { await self.handle(message, route) }
+        }
     }
 
-    private func perform(_ item: Work) async {
-        switch item {
-        case .record(let command):
-            let (outcome, cause) = await records.perform(command)
-            if let cause {
-                logger.warning("sync record not written", metadata: ["record": "\(command.key.name)", "cause": "\(cause)"])
-            }
-            metrics.recorded(command, outcome)
-            perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
-        case .handle(let message, let route):
-            // The newer connection is the node: what the older one still had to say does not count. Reports know that by their epoch.
-            guard item.isReport || core.ending != .replaced else { return }
-            let begin = clock.now().uptime
-            if let answer = await answer(message, route) { deliver(answer) }
-            metrics.answered(message, after: clock.now().uptime - begin)
-            lanes.finish(Self.lane(message))
-            startHandlers()
-            guard item.isReport else { return }
-            reportsRunning -= 1
-            drainSignal.set()
-        case .alive: await renewLease()
-        }
+    private func write(_ command: SyncRecordCommand) async {
+        let (outcome, cause) = await records.perform(command)
+        if let cause { logger.warning("sync record not written", metadata: ["record": "\(command.key.name)", "cause": "\(cause)"]) }
+        metrics.recorded(command, outcome)
+        perform(core.recordDone(uid: command.key.uid, outcome, now: clock.now()))
+    }
+
+    private func handle(_ message: EdgeMessage, _ route: UpstreamRoute) async {
+        // The newer connection is the node: what the older one still had to say does not count. Reports know that by their epoch.
+        guard message.isRepeatable || core.ending != .replaced else { return }
+        let begin = clock.now().uptime
+        if let answer = await answer(message, route) { deliver(answer) }
+        metrics.answered(message, after: clock.now().uptime - begin)
+        lanes.finish(Self.lane(message))
+        startHandlers()
     }
 
     private func renewLease() async {

@@ -71,10 +71,9 @@ package actor Informer {
         defer { end() }
         var directives = core.handle(.start, at: clock.now(), using: &generator)
         while !directives.isEmpty {
-            var next: [ReflectorCore.Directive] = []
-            for directive in directives { next += try await perform(directive) }
+            // One by one: what is done must not be held while the next, most often a watch, goes on. It may be the whole list.
+            directives += try await perform(directives.removeFirst())
             try Task.checkCancellation()
-            directives = next
         }
     }
 
