@@ -76,6 +76,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler
                     : HTTPServingError(code: .badRequest, message: "malformed HTTP request"))
         // What comes behind an answer that is out is not looked at.
         case is HTTPParserError where phase == .draining: break
+        // The decoder has said what is wrong before; what still comes must not cut off the answer.
+        case ByteToMessageDecoderError.dataReceivedInErrorState where phase == .body || phase == .draining: break
         case NIOSSLError.uncleanShutdown: break
         default: context.close(promise: nil)
         }

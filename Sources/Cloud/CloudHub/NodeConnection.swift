@@ -29,6 +29,7 @@ actor NodeConnection {
     private var reportWorks: [UInt64: Task<Void, Never>] = [:]
     private var lastWork: UInt64 = 0
     private let reportDone = Signal()
+    private var isDrained = false
     private var isSending = false
     private let leavesLease: Bool
     private let renewals: Turnstile
@@ -69,13 +70,14 @@ actor NodeConnection {
         while !reportWorks.isEmpty, !Task.isCancelled, clock.now().uptime < deadline {
             await reportDone.wait(until: deadline, clock: clock)
         }
+        isDrained = true
         for work in reportWorks.values { work.cancel() }
         for work in Array(reportWorks.values) { await work.value }
     }
 
-    /// Does something beside what else goes on; nothing once the session is over.
+    /// Does something beside what else goes on; once the session is over, reports alone, and those as long as they may take.
     private func start(isReport: Bool = false, _ body: @escaping @Sendable () async -> Void) {
-        guard core.ending == nil else { return }
+        guard core.ending == nil || (isReport && !isDrained) else { return }
         lastWork += 1
         let number = lastWork
         let work = Task {

@@ -4,7 +4,8 @@ package import Primitives
 extension NodeSession {
     /// Takes a message of the edge.
     package mutating func received(_ message: EdgeMessage, now: Moment) -> [NodeSessionDirective] {
-        guard ending == nil else { return [] }
+        // A report that came before the end counts: its edge may know by a pong that it has arrived.
+        guard ending == nil || message.isRepeatable else { return [] }
         acknowledgedAfter = nil
         let route = UpstreamRoute(message)
         switch route {
