@@ -34,6 +34,7 @@ struct TidyRulesTests {
             "let text = \"\"\"\n  try! what you like as! much\n  \"\"\"",
             "actor MetaManager {}",
             "import FoundationEssentials",
+            "// WAITED: by `stop`.\nlet work = Task { await f() }",
             "/// A documented one.\npackage struct Documented {}",
             "await withTaskGroup { group in group.addTask { } }",
             "let task: Task<Void, Never>",

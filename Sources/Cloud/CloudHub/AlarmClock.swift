@@ -33,6 +33,7 @@ actor AlarmClock {
         insert(time, look)
         if !isRunning {
             isRunning = true
+            // WAITED: by nobody, it ends with the last look.
             Task { await run() }
         } else if isFirst {
             isEarlier.set()

@@ -78,8 +78,13 @@ actor NodeConnection {
     /// Does something beside what else goes on; once the session is over, reports alone, and those as long as they may take.
     private func start(isReport: Bool = false, _ body: @escaping @Sendable () async -> Void) {
         guard core.ending == nil || (isReport && !isDrained) else { return }
+        add(isReport: isReport, body)
+    }
+
+    private func add(isReport: Bool = false, _ body: @escaping @Sendable () async -> Void) {
         lastWork += 1
         let number = lastWork
+        // WAITED: by `run`. A group would be a part of the stack of every session at rest.
         let work = Task {
             await body()
             if isReport {
@@ -168,7 +173,7 @@ actor NodeConnection {
             case .handle(let message, let route): enqueue(message, route)
             case .note(let note): log(note)
             // Ends the reading, with it `run`.
-            case .end(let reason): Task { [channel] in await channel.close(reason.rawValue) }
+            case .end(let reason): add { [channel] in await channel.close(reason.rawValue) }
             }
         }
         guard core.hasMessage, core.ending == nil, !isSending else { return }
