@@ -57,6 +57,34 @@ extension LineWorld {
         }
     }
 
+    /// A step of a script; what it needs and what is not there, it leaves.
+    mutating func perform(_ step: Step) {
+        note("\(step)")
+        func object(_ kind: String) -> ModelObject { ModelObject(kind: kind, name: "one", uid: "", version: revision) }
+        switch step {
+        case .create(let kind):
+            revision += 1
+            let new = ModelObject(kind: kind, name: "one", uid: freshID(), version: revision)
+            objects[new.path] = new
+            publish(.insert, new)
+        case .update(let kind):
+            revision += 1
+            guard var known = objects[object(kind).path] else { return }
+            known.version = revision
+            objects[known.path] = known
+            publish(.update, known)
+        case .delete(let kind):
+            revision += 1
+            guard let known = objects.removeValue(forKey: object(kind).path) else { return }
+            deletedUIDs.insert(known.uid)
+            publish(.delete, known)
+        case .cut: if let live = clouds[here].live { cut(live) }
+        case .mute(let end): if let live = clouds[here].live { mute(end, live) }
+        case .stopCloud: if cloud.isUp { cloudStops() }
+        case .stopEdge: if isEdgeUp { edgeStops() }
+        }
+    }
+
     private mutating func makePeace() {
         apiFailureRate = 0
         applyFailureRate = 0

@@ -25,6 +25,7 @@ struct LineWorld {
         case synced(ModelDelivery, life: Int)
         case mutate
         case disturb
+        case step(Step)
         case ask
         case post
         case outboxWritten(life: Int)
@@ -39,6 +40,15 @@ struct LineWorld {
         case cloudStarts(cloud: Int)
         case apiReturns
         case edgeStarts
+    }
+
+    /// What a directed run does at its time, instead of chance.
+    enum Step: Hashable, Sendable {
+        case create(String), update(String), delete(String)
+        /// The link breaks, or one direction of it falls silent.
+        case cut, mute(VirtualNetwork.End)
+        /// Killed, and started again after a while.
+        case stopCloud, stopEdge
     }
 
     static let node = "edge-1"
@@ -105,18 +115,23 @@ struct LineWorld {
     let isConfirming: Bool
     /// How long the edge waits for the proof of a report.
     let reportTimeout: Duration
+    private let script: [(seconds: Double, step: Step)]
 
     static func newLanes() -> KeyedLanes<String, ModelDelivery> { KeyedLanes(concurrency: 4, capacity: 200) }
 
-    init(seed: UInt64) {
+    /// With a script, in seconds from the beginning, nothing happens but that, and what it leads to; one cloud serves then.
+    init(seed: UInt64, script: [(seconds: Double, step: Step)] = []) {
         self.seed = seed
+        self.script = script
         var generator = SeededGenerator(seed: seed)
         network = VirtualNetwork(delay: 0.001...Double.random(in: 0.01...1.5, using: &generator))
-        calmFrom = .seconds(100) + .seconds(Double.random(in: 20...80, using: &generator))
+        let disturbed = Double.random(in: 20...80, using: &generator)
+        calmFrom = .seconds(100) + .seconds(script.map(\.seconds).max().map { $0 + 1 } ?? disturbed)
         end = calmFrom + .seconds(400)
         edge = EdgeSession(now: Moment(wall: Timestamp(seconds: 0), uptime: .seconds(100)))
         isConfirming = Double.random(in: 0..<1, using: &generator) < 0.7
-        clouds = (0..<([1, 1, 2, 3].randomElement(using: &generator) ?? 1)).map { _ in ModelCloud() }
+        let count = [1, 1, 2, 3].randomElement(using: &generator) ?? 1
+        clouds = (0..<(script.isEmpty ? count : 1)).map { _ in ModelCloud() }
         reportTimeout = Bool.random(using: &generator) ? .seconds(3) : .seconds(30)
         outbox = OutboxCore(configuration: Self.outboxConfiguration(using: &generator))
         self.generator = generator
@@ -142,10 +157,13 @@ struct LineWorld {
             queue.schedule(at: queue.now, .list(cloud: index, watch: 0))
             queue.schedule(at: queue.now, .compareRecords(cloud: index, life: 0))
         }
-        queue.schedule(at: queue.now, .mutate)
-        queue.schedule(at: after(1...10), .disturb)
-        queue.schedule(at: queue.now, .ask)
-        queue.schedule(at: queue.now, .post)
+        if script.isEmpty {
+            queue.schedule(at: queue.now, .mutate)
+            queue.schedule(at: after(1...10), .disturb)
+            queue.schedule(at: queue.now, .ask)
+            queue.schedule(at: queue.now, .post)
+        }
+        for (seconds, step) in script { queue.schedule(at: queue.now + .seconds(seconds), .step(step)) }
         queue.schedule(at: after(0...0.5), .outboxRestores(life: edgeLife))
         armEdge()
         while violations.isEmpty, let event = queue.next() {
@@ -203,6 +221,7 @@ struct LineWorld {
         case .synced(let delivery, let life): synced(delivery, life: life)
         case .mutate: mutate()
         case .disturb: disturb()
+        case .step(let step): perform(step)
         case .ask: ask()
         case .post: postReports()
         case .outboxWritten(let life): if life == edgeLife, isEdgeUp { outboxWritten() }
