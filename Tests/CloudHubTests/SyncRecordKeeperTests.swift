@@ -18,8 +18,8 @@ struct SyncRecordKeeperTests {
         return try #require(SyncRecordKey(message, node: "edge-1"))
     }
 
-    private func keeper(_ api: FakeKubeAPI) -> SyncRecordKeeper {
-        SyncRecordKeeper(api: api, copies: { _, _ in nil }, writes: Turnstile(places: 1))
+    private func keeper(_ api: FakeKubeAPI, store: StoreIdentity? = nil) -> SyncRecordKeeper {
+        SyncRecordKeeper(api: api, store: store, copies: { _, _ in nil }, writes: Turnstile(places: 1))
     }
 
     @Test("a namespace that is being deleted takes no record; the object goes on all the same")
@@ -71,5 +71,40 @@ struct SyncRecordKeeperTests {
         if case .failed = outcomes.max(by: { $0.0 < $1.0 })?.1 { _ = await keeper(api).perform(.write(key, version: 30)) }
         let records = await api.objects(Resources.objectSyncs)
         #expect(records.map { $0.status["objectResourceVersion"].string } == ["30"])
+    }
+
+    @Test("a record of another store counts for nothing until the node has the object, wherever the writing breaks off", arguments: [nil, 1], 0..<4)
+    func otherStore(before: UInt64?, failing: Int) async throws {
+        let api = FakeKubeAPI()
+        let key = try key()
+        let old = keeper(api, store: before.map { StoreIdentity($0) })
+        _ = await old.perform(.open(key))
+        #expect(await old.perform(.write(key, version: 9)).0 == .done(version: 9))
+
+        let new = StoreIdentity(2)
+        #expect(await keeper(api, store: new).perform(.open(key)).0 == .done(version: 0))
+        // The node has acknowledged an older version than the other store had: a late copy sent it.
+        for _ in 0..<failing { await api.fail(.update, Resources.objectSyncs, with: KubeStatus.serviceUnavailable("away")) }
+        let writer = keeper(api, store: new)
+        for _ in 0...failing {
+            let outcome = await writer.perform(.write(key, version: 8)).0
+            let said = await keeper(api, store: new).perform(.open(key)).0
+            #expect(outcome == .done(version: 8) ? said == .done(version: 8) : said == .done(version: 0), "\(outcome) \(said)")
+        }
+        #expect(await keeper(api, store: new).perform(.open(key)).0 == .done(version: 8))
+        // One that nobody told of counts as another one, a Go edge's too.
+        #expect(await keeper(api).perform(.open(key)).0 == .done(version: 0))
+        #expect(await keeper(api).perform(.write(key, version: 8)).0 == .done(version: 8))
+        #expect(await api.objects(Resources.objectSyncs).map(\.annotations) == [[:]])
+        #expect(await keeper(api, store: new).perform(.open(key)).0 == .done(version: 0))
+    }
+
+    @Test("the store that an edge announces is read from its words, and nothing else is")
+    func announcements() {
+        let store = StoreIdentity(.max)
+        #expect(StoreIdentity(announcement: ["leases", store.announcement]) == store)
+        for words in [[], ["leases"], ["store="], ["store=a", "store=b"], ["store=\u{e9}"], ["store=" + String(repeating: "a", count: 65)]] {
+            #expect(StoreIdentity(announcement: Set(words)) == nil, "\(words)")
+        }
     }
 }

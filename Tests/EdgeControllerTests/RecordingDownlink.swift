@@ -15,6 +15,7 @@ actor RecordingDownlink: NodeDownlink {
     }
 
     func connectedNodes() -> [String] { [] }
+    func stores() -> [String: StoreIdentity] { [:] }
 
     func disconnect(_ node: String) { note("disconnect \(node)") }
 

@@ -118,6 +118,28 @@ import Testing
         #expect(await bed.status(pod)["containerStatuses"][0]["restartCount"] == 1)
     }
 
+    @Test func `pods that a new store does not know run on and are adopted when they come; once all are known the others go`() async throws {
+        let first = try KubeletBed()
+        defer { first.clean() }
+        let (wanted, stray) = (makePod("web"), makePod("stray"))
+        try await first.running {
+            await first.backend.start([wanted, stray])
+            try await first.eventually("both run") { await first.runtime.runningContainers.sorted() == ["stray-main", "web-main"] }
+        }
+        let bed = KubeletBed(first, FakeKubeletBackend(clock: first.clock))
+        try await bed.running {
+            await bed.backend.setKnowsAllPods(false)
+            await bed.backend.start([])
+            await bed.pass(.seconds(120))
+            #expect(await bed.runtime.runningContainers.sorted() == ["stray-main", "web-main"])
+            await bed.backend.put(wanted)
+            try await bed.eventually("it is told to run") { await bed.phase(wanted) == "Running" }
+            #expect(await bed.status(wanted)["containerStatuses"][0]["restartCount"] == 0)
+            await bed.backend.setKnowsAllPods(true)
+            try await bed.eventually("the stray is gone", within: .seconds(60)) { await bed.runtime.runningContainers == ["web-main"] }
+        }
+    }
+
     @Test func `a full disk shows itself in the status, and the pod runs once there is room`() async throws {
         let bed = try KubeletBed()
         defer { bed.clean() }

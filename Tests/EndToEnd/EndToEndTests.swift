@@ -22,6 +22,7 @@ struct EndToEndTests {
             try await staticPod(cluster)
             try await streams(cluster)
             try await agentCrash(cluster, witness)
+            try await lostStore(cluster, witness)
             try await rebootWithoutCloud(cluster, witness)
             try await staticPodEnds(cluster)
             try await deletedNode(cluster)
@@ -206,6 +207,25 @@ struct EndToEndTests {
         let pod = try #require(try await cluster.pods("app=witness").first)
         #expect(pod.uid == witness.uid)
         #expect(pod.status["containerStatuses"][0]["restartCount"] == 0)
+    }
+
+    /// An edge whose store is gone gets its objects again, though the cloud's records say that it has them.
+    private func lostStore(_ cluster: TestCluster, _ witness: KubeObject) async throws {
+        let before = try await cluster.runningContainers()
+        try await cluster.crash("edgecore")
+        for ending in ["", "-wal"] { #expect(unlink("\(cluster.folder)/edge/edgecore.db\(ending)") == 0) }
+        let up = try await cluster.up()
+        #expect(up.status == 0, "\(up.text)")
+        try await cluster.until("the edge knows the witness again") {
+            try await cluster.run("kubectl", ["--kubeconfig", cluster.kubeconfig, "exec", "witness", "--", "cat", "/etc/settings/colour"]).text
+                .contains("blue")
+        }
+        try await cluster.until("the witness has what it is given") {
+            let last = cluster.log(witness, "main").split(separator: "\n").last ?? ""
+            return last.contains("state=prepared file=blue") && last.contains("secret=open-sesame disk=kept") && !last.contains("token=0")
+        }
+        #expect(try await cluster.pods("app=witness").map(\.uid) == [witness.uid])
+        #expect(try await cluster.runningContainers() == before, "what runs was left alone until the edge knew whose it is")
     }
 
     /// T58: with the cloud away the node is rebooted; all pods are back from the local store. Then the cloud returns and recreates nothing.

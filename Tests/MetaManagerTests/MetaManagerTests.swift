@@ -4,12 +4,13 @@ import EdgeTesting
 import FoundationEssentials
 import KubeMachinery
 import Logging
-import MetaManager
 import ObjectStore
 import PodCore
 import Primitives
 import Synchronization
 import Testing
+
+@testable import MetaManager
 
 /// A cloud that answers as it is told, or is away.
 private final class CloudDouble: CloudUplink {
@@ -71,7 +72,7 @@ private func downstream(_ operation: String, _ resource: String, _ content: JSON
 
 private let key = ObjectKey(namespace: "default", name: "web")
 
-@Suite("MetaManager")
+@Suite("MetaManager", .timeLimit(.minutes(1)))
 final class MetaManagerTests {
     private let path = "/tmp/meta-manager-\(UniqueID.next()).db"
     private let cloud = CloudDouble()
@@ -87,6 +88,8 @@ final class MetaManagerTests {
 
     deinit { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) } }
 
+    private func until(_ condition: () async -> Bool) async { while await !condition() { await Task.yield() } }
+
     private func names() async throws -> [String] {
         try await store.list(EdgeRecords.pods, namespace: nil, limit: nil, after: nil).objects.map { "\($0.name) \($0.uid) \($0.version)" }
     }
@@ -95,7 +98,7 @@ final class MetaManagerTests {
     func podStream() async throws {
         try await manager.apply(downstream("insert", "default/pod/web", pod("web")))
         var changes = await manager.pods().makeAsyncIterator()
-        guard case .set(let pods) = await changes.next() else { throw Failure() }
+        guard case .known(let pods) = await changes.next() else { throw Failure() }
         #expect(pods.map(\.name) == ["web"])
         #expect(pods.first?.kind == "Pod")
         try await manager.apply(downstream("update", "default/pod/web", pod("web", version: 6)))
@@ -104,6 +107,41 @@ final class MetaManagerTests {
         #expect(changed.version == 7, "an update that changes nothing the kubelet acts on is not told")
         try await manager.apply(downstream("delete", "default/pod/web", pod("web", version: 8)))
         guard case .remove(key, uid: "u1") = await changes.next() else { throw Failure() }
+    }
+
+    @Test("pods of a new store are told as some, until the line has stood for a minute; then as all, and at the next start at once")
+    func filling() async throws {
+        let clock = ManualClock()
+        let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let configuration = MetaManager.Configuration(nodeName: "edge-1")
+        let manager = MetaManager(configuration: configuration, store: store, uplink: cloud, clock: clock, logger: log)
+        cloud.set(connected: false)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try? await manager.run() }
+            var changes = await manager.pods().makeAsyncIterator()
+            guard case .known(let none) = await changes.next(), none.isEmpty else { throw Failure() }
+            // A line that breaks within the minute counts for nothing.
+            for _ in 0..<3 {
+                cloud.set(connected: true)
+                await until { await manager.lineStandsSince != nil }
+                clock.advance(by: .seconds(50))
+                cloud.set(connected: false)
+                await until { await manager.lineStandsSince == nil }
+            }
+            try await manager.apply(downstream("insert", "default/pod/web", pod("web")))
+            guard case .upsert(let web) = await changes.next(), web.name == "web" else { throw Failure() }
+            cloud.set(connected: true)
+            await until { await manager.lineStandsSince != nil }
+            clock.advance(by: .seconds(60))
+            #expect(await changes.next() == nil, "whoever follows asks for the whole set")
+            changes = await manager.pods().makeAsyncIterator()
+            guard case .set(let all) = await changes.next(), all.map(\.name) == ["web"] else { throw Failure() }
+            tasks.cancelAll()
+        }
+        cloud.set(connected: false)
+        let next = MetaManager(configuration: configuration, store: store, uplink: cloud, clock: clock, logger: log)
+        var changes = await next.pods().makeAsyncIterator()
+        guard case .set(let all) = await changes.next(), all.map(\.name) == ["web"] else { throw Failure() }
     }
 
     @Test("of a pod's status only the conditions of its readiness gates are told: others than the kubelet write them")
@@ -160,6 +198,9 @@ final class MetaManagerTests {
         #expect(all.count == 8)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try? await manager.run() }
+            await until { await manager.lineStandsSince != nil }
+            clock.advance(by: .seconds(60))
+            await until { await manager.isFilled }
             await nextSweep()
             #expect(try await left() == all, "a pod that comes back finds its configuration though the line is down")
             var job = pod("job", uid: "u2")

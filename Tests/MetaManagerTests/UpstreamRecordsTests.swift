@@ -94,7 +94,7 @@ final class UpstreamRecordsTests {
         let log = LogRecorder()
         let edge = try EdgeOnDisk(path, log: log)
         var changes = await edge.manager.pods().makeAsyncIterator()
-        guard case .set(let pods) = await changes.next() else { throw Failure() }
+        guard case .known(let pods) = await changes.next() else { throw Failure() }
         #expect(pods.map { "\($0.kind) \($0.namespace ?? "")/\($0.name) \($0.uid) \($0.version)" } == ["Pod devtest/pod1 3a82f897 525"])
         #expect(try await edge.manager.configMap(ObjectKey(namespace: "devtest", name: "cm1")).json["data"]["key"] == "v0")
         #expect(try await edge.manager.secret(ObjectKey(namespace: "devtest", name: "sec1")).kind == "Secret")

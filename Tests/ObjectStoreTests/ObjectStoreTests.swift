@@ -50,6 +50,14 @@ struct ObjectStoreTests {
         #expect(try await store.list(pods, namespace: nil, limit: nil, after: nil).objects.map(\.name) == ["b"])
     }
 
+    @Test("a file has its number for life, another file another one")
+    func identity() throws {
+        let number = try { try open().identity }()
+        #expect(try { try open().identity }() == number)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try open().identity != number)
+    }
+
     @Test("a write with an old version is a conflict and changes nothing")
     func conflicts() async throws {
         let store = try open()

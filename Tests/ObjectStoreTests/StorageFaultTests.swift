@@ -170,6 +170,7 @@ struct StorageFaultTests {
     @Test("T35 a mending killed half-way begins anew; then the store opens like any other, its versions go on, and new damage has a new name")
     func mendedFile() async throws {
         let folder = try await filled(120)
+        var identities = Set([try { try folder.open().identity }()])
         for round in 1...2 {
             var bytes = try folder.bytes()
             try Damage.brokenPage.apply(to: &bytes)
@@ -180,6 +181,7 @@ struct StorageFaultTests {
             let log = LogRecorder()
             let store = try folder.open(logger: log.logger)
             #expect(await store.revision() == revision && log.lines.isEmpty)
+            #expect(identities.insert(store.identity).inserted, "what it lacks now the cloud has to be able to see")
             #expect(folder.files.filter { $0.contains(".damaged-") }.count == round)
         }
         #expect(folder.files.allSatisfy { !$0.contains(".new") })

@@ -5,7 +5,7 @@ import Testing
 struct DirectedScenarios {
     private typealias Script = [(seconds: Double, step: LineWorld.Step)]
 
-    private static let breaks: [LineWorld.Step] = [.cut, .mute(.edge), .mute(.cloud), .stopCloud, .stopEdge]
+    private static let breaks: [LineWorld.Step] = [.cut, .mute(.edge), .mute(.cloud), .stopCloud, .stopEdge, .loseStore]
 
     /// Runs a script; returns how many events it took.
     private func run(_ seed: UInt64, _ script: Script) -> Int {
@@ -48,6 +48,16 @@ struct DirectedScenarios {
                         #expect(run(UInt64(number * 100 + place), script) > 20)
                     }
                 }
+            }
+        }
+    }
+
+    @Test("an edge whose store is lost gets everything again, wherever the line breaks on the way", arguments: breaks)
+    func lostStore(breaking: LineWorld.Step) {
+        for seed in UInt64(1)...3 {
+            for tenth in stride(from: 0, to: 150, by: 3) {
+                let time = 40 + Double(tenth) / 10
+                #expect(run(seed, [(5, .create("Pod")), (5, .create("ConfigMap")), (40, .loseStore), (time, breaking)]) > 20)
             }
         }
     }

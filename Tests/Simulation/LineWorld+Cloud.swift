@@ -20,6 +20,7 @@ extension LineWorld {
         guard case .admitted(let sessionEpoch, _) = cloud.table.open(Self.node) else { return violate("a node was refused though it was there") }
         beginReports(epoch: sessionEpoch)
         cloud.sessions[connection] = NodeSession(node: Self.node, epoch: sessionEpoch, now: now)
+        cloud.stores[connection] = store
         let replaced = cloud.live
         cloud.live = connection
         if let replaced, let directives = cloud.sessions[replaced]?.finish(.replaced) { perform(directives, replaced) }
@@ -90,6 +91,7 @@ extension LineWorld {
                 note("session over connection \(connection) of cloud \(here) ends: \(reason)")
                 if let epoch = cloud.sessions[connection]?.epoch, cloud.table.close(Self.node, epoch: epoch) { cloud.live = nil }
                 cloud.sessions[connection] = nil
+                cloud.stores[connection] = nil
                 cloud.reportLanes[connection] = nil
                 cut(connection)
             }
@@ -113,15 +115,17 @@ extension LineWorld {
         let fails = !isAPIUp || chance(apiFailureRate)
         // A failure that is reported may have happened all the same.
         var outcome = SyncRecordOutcome.failed
-        if isAPIUp, !fails || chance(0.5) {
+        if isAPIUp, !fails || chance(0.5), let store = cloud.stores[connection] {
             let name = command.key.name
+            // What a record says of another store does not count.
+            let held = records[name].map { $0.store == store ? $0.version : 0 }
             switch command {
             case .open(let key):
-                if records[name] == nil { records[name] = ModelRecord(key: key, version: 0) }
-                outcome = .done(version: records[name]?.version ?? 0)
+                if held == nil { records[name] = ModelRecord(key: key, version: 0, store: store) }
+                outcome = .done(version: held ?? 0)
             case .write(let key, let version):
-                let recorded = max(records[name]?.version ?? 0, version)
-                records[name] = ModelRecord(key: key, version: recorded)
+                let recorded = max(held ?? 0, version)
+                records[name] = ModelRecord(key: key, version: recorded, store: store)
                 outcome = .done(version: recorded)
             case .remove:
                 records[name] = nil
@@ -193,12 +197,13 @@ extension LineWorld {
     mutating func compareRecords(life: Int) {
         guard life == cloud.life, cloud.isUp else { return }
         queue.schedule(at: queue.now + .seconds(5), .compareRecords(cloud: here, life: life))
-        guard isAPIUp, cloud.live != nil, !chance(apiFailureRate) else { return }
+        guard isAPIUp, let live = cloud.live, !chance(apiFailureRate) else { return }
+        let store = cloud.stores[live]
         for (_, record) in records.sorted(by: { $0.key < $1.key }) where cloud.life == life {
             let kind = record.key.objectKind
             let path = "default/\(kind.lowercased())/\(record.key.objectName)"
             if let object = cloud.copy[path], object.uid == record.key.uid {
-                if object.version > record.version { handDown(.update, object) }
+                if object.version > record.version || record.store != store { handDown(.update, object) }
             } else if objects[path]?.uid != record.key.uid {
                 var message = EdgeMessage.removal(
                     ObjectKey(namespace: "default", name: record.key.objectName), uid: record.key.uid, GroupVersionKind("v1", kind))

@@ -44,7 +44,7 @@ extension LineWorld {
         queue.schedule(at: after(1...25), .disturb)
         here = clouds.indices.randomElement(using: &generator) ?? 0
         let live = cloud.live
-        switch Int.random(in: 0..<12, using: &generator) {
+        switch Int.random(in: 0..<13, using: &generator) {
         case 0, 1: if let live { cut(live) }
         case 2: if let live { mute(.edge, live) }
         case 3: if let live { mute(.cloud, live) }
@@ -52,7 +52,8 @@ extension LineWorld {
         case 5, 6: if isEdgeUp { edgeStops() }
         case 7, 8: breakWatch()
         case 9: apiRestarts()
-        case 10: apiFailureRate = [0, 0.1, 0.5, 0.95].randomElement(using: &generator) ?? 0
+        case 10: loseStore()
+        case 11: apiFailureRate = [0, 0.1, 0.5, 0.95].randomElement(using: &generator) ?? 0
         default: applyFailureRate = [0, 0.05, 0.5].randomElement(using: &generator) ?? 0
         }
     }
@@ -82,6 +83,7 @@ extension LineWorld {
         case .mute(let end): if let live = clouds[here].live { mute(end, live) }
         case .stopCloud: if cloud.isUp { cloudStops() }
         case .stopEdge: if isEdgeUp { edgeStops() }
+        case .loseStore: loseStore()
         }
     }
 

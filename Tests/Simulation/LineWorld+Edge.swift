@@ -178,6 +178,14 @@ extension LineWorld {
         queue.schedule(at: after(0.1...10), .edgeStarts)
     }
 
+    /// The disk with the objects is another one, and empty; reports are on a disk of their own here, for they have promises of their own.
+    mutating func loseStore() {
+        if isEdgeUp { edgeStops() }
+        note("the edge loses its store")
+        durable = [:]
+        store += 1
+    }
+
     mutating func edgeStarts() {
         note("the edge starts")
         isEdgeUp = true

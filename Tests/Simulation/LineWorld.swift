@@ -49,6 +49,8 @@ struct LineWorld {
         case cut, mute(VirtualNetwork.End)
         /// Killed, and started again after a while.
         case stopCloud, stopEdge
+        /// Killed, and what its disk had is lost.
+        case loseStore
     }
 
     static let node = "edge-1"
@@ -87,6 +89,8 @@ struct LineWorld {
     var edgeTimer: Duration?
     var stored: [String: ModelObject] = [:]
     var durable: [String: ModelObject] = [:]
+    /// Which store it is; another one after its disk was lost.
+    var store = 1
     var lanes = LineWorld.newLanes()
     var applyFailureRate = 0.0
     var openRequests: [String: String] = [:]
@@ -249,6 +253,8 @@ struct ModelCloud {
     var isUp = true
     var table = SessionTable(limit: 1)
     var sessions: [Int: NodeSession] = [:]
+    /// The store that the edge announced with a connection.
+    var stores: [Int: Int] = [:]
     /// The session that its controllers reach.
     var live: Int?
     var timers: [Int: Duration] = [:]
@@ -308,6 +314,8 @@ struct ModelObject: Hashable {
 struct ModelRecord {
     var key: SyncRecordKey
     var version: UInt64
+    /// Which store of the edge it is about.
+    var store: Int
 }
 
 /// A message that the edge is making durable.

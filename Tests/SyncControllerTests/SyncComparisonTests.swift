@@ -1,3 +1,4 @@
+import DeliveryCore
 import EdgeMessages
 import KubeMachinery
 import Primitives
@@ -78,6 +79,22 @@ struct SyncComparisonTests {
                 #expect(message.header.resourceVersion == "10")
             }
         }
+    }
+
+    @Test("a node with another store than the one that its record is about is sent what the cluster has", arguments: [nil, "a1"])
+    func otherStore(recorded: String?) throws {
+        var object = Self.record(version: "10")
+        object.annotations[StoreIdentity.annotation] = recorded
+        let record = try #require(RecordedObject(object))
+        #expect(record.store == StoreIdentity(record: object) && (record.store == nil) == (recorded == nil))
+        let found = ObjectLookup.found(Self.object(), changedAt: 10)
+        guard case .send(let message, "edge.1") = SyncComparison.compare(record, nodeExists: true, isConnected: true, isOtherStore: true, found)
+        else {
+            Issue.record("nothing sent")
+            return
+        }
+        #expect(message.route.operation == "update" && message.header.resourceVersion == "10")
+        #expect(SyncComparison.compare(record, nodeExists: true, isConnected: true, isOtherStore: false, found) == nil)
     }
 
     @Test("devices come from the device controller, objects of the cluster stand under null")

@@ -21,6 +21,7 @@ private actor OneNode: NodeDownlink {
     }
 
     func connectedNodes() -> [String] { ["edge-1"] }
+    func stores() -> [String: StoreIdentity] { [:] }
     func disconnect(_ node: String) {}
 
     func wait(for line: String) async throws {

@@ -25,6 +25,8 @@ package actor ObjectStore {
         package init(path: String) { self.path = path }
     }
 
+    /// A random number, made with the file: another one where it was lost, or replaced because it was damaged or another program's.
+    package nonisolated let identity: UInt64
     let connection: SQLiteConnection
     let logger: Logger
     var feed: WatchFeed
@@ -35,10 +37,11 @@ package actor ObjectStore {
     /// Opens the store, which is then held until the last reference to it is gone. Throws `StoreError`.
     package init(_ configuration: Configuration, logger: Logger) throws {
         self.logger = logger
-        let (connection, revision) = try StoreFile(configuration: configuration, logger: logger).open()
-        self.connection = connection
-        currentRevision = revision
-        feed = WatchFeed(length: configuration.historyLength, slack: configuration.watcherSlack, startingAfter: revision)
+        let file = try StoreFile(configuration: configuration, logger: logger).open()
+        connection = file.connection
+        currentRevision = file.revision
+        identity = file.identity
+        feed = WatchFeed(length: configuration.historyLength, slack: configuration.watcherSlack, startingAfter: file.revision)
     }
 
     /// Returns when cancelled; throws `StoreError` once a damaged part of the file was met, so that somebody acts on it. For one waiter.

@@ -2,6 +2,13 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Logging
 
+/// A sound file, and what is read of it first.
+struct OpenStoreFile {
+    var connection: SQLiteConnection
+    var revision: UInt64
+    var identity: UInt64
+}
+
 /// The file of a store: opened, examined, and replaced where it is damaged or another program's.
 struct StoreFile {
     /// The schema this release writes, in `PRAGMA user_version`.
@@ -12,7 +19,7 @@ struct StoreFile {
 
     private var path: String { configuration.path }
 
-    func open() throws(StoreError) -> (connection: SQLiteConnection, revision: UInt64) {
+    func open() throws(StoreError) -> OpenStoreFile {
         try makeFolder()
         do throws(StoreError) {
             try examineEmptyFile()
@@ -43,7 +50,7 @@ struct StoreFile {
     }
 
     /// Sees to it that the file is whole and has its tables.
-    func examine(_ connection: SQLiteConnection) throws(StoreError) -> (connection: SQLiteConnection, revision: UInt64) {
+    private func examine(_ connection: SQLiteConnection) throws(StoreError) -> OpenStoreFile {
         try connection.beginWriteAhead(cacheKilobytes: configuration.cacheKilobytes)
         var finding = "ok"
         try connection.execute("PRAGMA quick_check(1)") { row throws(StoreError) in finding = row.text(0) }
@@ -56,11 +63,17 @@ struct StoreFile {
         if configuration.replacesDamagedFile {
             try connection.execute("SELECT value FROM objects") { row throws(StoreError) in _ = try ObjectStore.object(row, 0) }
         }
-        var revision: UInt64 = 0
-        try connection.execute("SELECT value FROM counters WHERE name = 'revision'") { row throws(StoreError) in
-            revision = UInt64(clamping: row.integer(0))
-        }
-        return (connection, revision)
+        // Not copied into a file that takes this one's place.
+        try connection.execute("INSERT OR IGNORE INTO counters VALUES ('identity', random())")
+        return OpenStoreFile(
+            connection: connection, revision: UInt64(clamping: try counter("revision", connection)),
+            identity: UInt64(bitPattern: try counter("identity", connection)))
+    }
+
+    private func counter(_ name: String, _ connection: SQLiteConnection) throws(StoreError) -> Int64 {
+        var value: Int64 = 0
+        try connection.execute("SELECT value FROM counters WHERE name = ?", [.text(name)]) { row throws(StoreError) in value = row.integer(0) }
+        return value
     }
 
     func makeTables(_ connection: SQLiteConnection) throws(StoreError) {

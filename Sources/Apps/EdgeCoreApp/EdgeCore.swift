@@ -42,7 +42,7 @@ package struct EdgeCore: Sendable {
         let relay = DownlinkRelay()
         let metrics = MetricsRegistry()
         let hub = EdgeHub(
-            connect: try connector(certificates), downlink: relay, clock: clock, configuration: sessionConfiguration,
+            connect: try connector(certificates, StoreIdentity(store.identity)), downlink: relay, clock: clock, configuration: sessionConfiguration,
             metrics: LineMetrics(registry: metrics), logger: makeLogger("edgehub"))
         var memory = MetaManager.Configuration(nodeName: configuration.edged.nodeName)
         memory.writeTimeout = configuration.remoteQueryTimeout
@@ -121,7 +121,7 @@ package struct EdgeCore: Sendable {
     }
 
     /// Opens the message connection with whatever certificate is current (`spec/01 §3.1`).
-    private func connector(_ certificates: CertificateApplication) throws -> EdgeHub.Connect {
+    private func connector(_ certificates: CertificateApplication, _ store: StoreIdentity) throws -> EdgeHub.Connect {
         let hub = configuration.edgeHub
         let node = configuration.edged.nodeName
         guard let server = hub.webSocketServer else {
@@ -135,7 +135,8 @@ package struct EdgeCore: Sendable {
             let content = try await certificates.current()
             return try await WebSocketClient.connect(
                 to: address, headers: [("Node_id", node), ("Project_id", hub.projectID), ("Connectionuse", "msg")],
-                capabilities: [PeerCapability.leases.rawValue], authority: content.authority, identity: Self.identity(content.pair),
+                capabilities: [PeerCapability.leases.rawValue, store.announcement], authority: content.authority,
+                identity: Self.identity(content.pair),
                 configuration: settings)
         }
     }

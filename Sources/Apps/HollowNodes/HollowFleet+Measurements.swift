@@ -26,7 +26,11 @@ extension HollowFleet {
         for map in maps {
             try await make(api, Resources.configMaps, KubeObject(apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: map))
         }
-        try await concurrently(names) { name in try await make(api, Resources.pods, pod(on: name, using: maps)) }
+        try await concurrently(names) { name in
+            // One that a run before has left may use other maps.
+            await remove(api, Resources.pods, name)
+            try await make(api, Resources.pods, pod(on: name, using: maps))
+        }
         // Every node has its pod, so that cloudcore knows who uses the maps, and every map once before time counts.
         let limit = clock.now().uptime + .seconds(60)
         while tally.nodesWithPods < configuration.count {
@@ -48,17 +52,19 @@ extension HollowFleet {
         }
         let seconds = (clock.now().uptime - begin) / .seconds(1)
         let lost = await settled(last.withLock { $0 }, within: .seconds(30))
-        let times = tally.times
+        let (times, delivered) = (tally.times, tally.counts.applied - before)
+        try await concurrently(names) { name in await remove(api, Resources.pods, name) }
+        for map in maps { await remove(api, Resources.configMaps, map) }
         say([
             "event": "measured", "writes": .integer(Int64(writes)), "seconds": HollowTimes.decimal(seconds),
-            "delivered": .integer(Int64(tally.counts.applied - before)), "lost": .integer(Int64(lost)),
-            "perSecond": HollowTimes.decimal(Double(tally.counts.applied - before) / seconds),
+            "delivered": .integer(Int64(delivered)), "lost": .integer(Int64(lost)),
+            "perSecond": HollowTimes.decimal(Double(delivered) / seconds),
             "sinceWrite": HollowTimes.summary(times.sinceWrite), "sinceMessage": HollowTimes.summary(times.sinceMessage),
         ])
-        try await concurrently(names) { name in
-            _ = try? await api.delete(Resources.pods, ObjectKey(namespace: "default", name: name), options: ["gracePeriodSeconds": 0])
-        }
-        for map in maps { _ = try? await api.delete(Resources.configMaps, ObjectKey(namespace: "default", name: map), options: .null) }
+    }
+
+    private func remove(_ api: KubeClient, _ resource: GroupVersionResource, _ name: String) async {
+        _ = try? await api.delete(resource, ObjectKey(namespace: "default", name: name), options: ["gracePeriodSeconds": 0])
     }
 
     private func stamp(_ api: KubeClient, _ map: String) async throws -> Int64 {

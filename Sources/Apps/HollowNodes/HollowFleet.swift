@@ -49,6 +49,7 @@ package struct HollowFleet: Sendable {
     let clock: any MomentSource
     let logger: Logger
     let tally = HollowTally()
+    private let store = StoreIdentity(.random(in: 1...(.max)))
     /// One for all nodes, which nobody reads.
     private let metrics = LineMetrics()
 
@@ -115,12 +116,13 @@ package struct HollowFleet: Sendable {
         guard var address = PeerAddress(configuration.webSocket) else { throw HollowFailure("\(configuration.webSocket) is no host:port") }
         address.path = "/e632aba927ea4ac2b575ec1603d56f10/\(name)/events"
         let identity = ClientIdentity(certificate: content.pair.certificate, privateKey: content.pair.key.der)
-        let leavesLeases = configuration.leavesLeases
+        // What an earlier run held is gone with it.
+        let words = [store.announcement] + (configuration.leavesLeases ? [PeerCapability.leases.rawValue] : [])
         let connect: EdgeHub.Connect = { [address] in
             try await WebSocketClient.connect(
                 to: address,
                 headers: [("Node_id", name), ("Project_id", "e632aba927ea4ac2b575ec1603d56f10"), ("Connectionuse", "msg")],
-                capabilities: leavesLeases ? [PeerCapability.leases.rawValue] : [], authority: content.authority, identity: identity)
+                capabilities: words, authority: content.authority, identity: identity)
         }
         let isPaced = [.hold, .down].contains(configuration.measurement)
         return HollowNode(

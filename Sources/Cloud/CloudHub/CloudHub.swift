@@ -88,7 +88,8 @@ package actor CloudHub: NodeDownlink {
         let connection = NodeConnection(
             core: NodeSession(node: node, epoch: epoch, configuration: configuration.session, now: clock.now()), channel: channel,
             uplinks: uplinks, kubernetesCA: configuration.kubernetesCA, renewals: leaseRenewals,
-            records: SyncRecordKeeper(api: api, copies: copies, writes: recordWrites), reports: reports, clock: clock, alarms: alarms,
+            records: SyncRecordKeeper(api: api, store: StoreIdentity(announcement: channel.capabilities), copies: copies, writes: recordWrites),
+            reports: reports, clock: clock, alarms: alarms,
             metrics: metrics, logger: logger)
         let replaced = connections.updateValue(connection, forKey: node)
         logger.info("node connected", metadata: ["project": "\(project)", "epoch": "\(epoch)", "nodes": "\(connections.count)"])
@@ -113,6 +114,8 @@ package actor CloudHub: NodeDownlink {
     package func deliver(_ message: EdgeMessage, to node: String) async { await connections[node]?.deliver(message) }
 
     package func connectedNodes() -> [String] { table.nodes }
+
+    package func stores() -> [String: StoreIdentity] { connections.compactMapValues(\.store) }
 
     /// Brings the numbers of what waits up to date: for whoever is about to read the metrics.
     package func measure() async {

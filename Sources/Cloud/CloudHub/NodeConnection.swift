@@ -16,6 +16,8 @@ actor NodeConnection {
     private let uplinks: [UpstreamRoute: any NodeUplink]
     private let kubernetesCA: String
     private let records: SyncRecordKeeper
+    /// The store of the node, where it announces one.
+    nonisolated var store: StoreIdentity? { records.store }
     private let reports: NodeReports
     private let clock: any MomentSource
     private let alarms: AlarmClock

@@ -13,6 +13,8 @@ struct RecordedObject: Hashable {
     var kind: GroupVersionKind
     /// 0 where the record says nothing or no number (`spec/01` D-02, D-24).
     var version: UInt64
+    /// The store that holds it; nil for that of a Go edge.
+    var store: StoreIdentity?
 
     /// Reads an ObjectSync or ClusterObjectSync; nil for one that no session can have made.
     init?(_ record: KubeObject) {
@@ -24,6 +26,7 @@ struct RecordedObject: Hashable {
         self.uid = uid
         key = ObjectKey(namespace: record.namespace, name: name)
         self.kind = GroupVersionKind(record.spec["objectAPIVersion"].string ?? "v1", kind)
+        store = StoreIdentity(record: record)
         version = record.status["objectResourceVersion"].string.flatMap { UInt64($0) } ?? 0
     }
 }
@@ -46,8 +49,11 @@ enum SyncDirective: Hashable {
 
 /// Compares what nodes hold with what the cluster has (`spec/01 §6.6`).
 enum SyncComparison {
-    /// The directive for one record. `nodeExists` is nil while the nodes are not known.
-    static func compare(_ record: RecordedObject, nodeExists: Bool?, isConnected: Bool, _ lookup: ObjectLookup) -> SyncDirective? {
+    /// The directive for one record. `nodeExists` is nil while the nodes are not known; with `isOtherStore` the node has another store than the one that the
+    /// record is about.
+    static func compare(
+        _ record: RecordedObject, nodeExists: Bool?, isConnected: Bool, isOtherStore: Bool = false, _ lookup: ObjectLookup
+    ) -> SyncDirective? {
         if nodeExists == false { return .removeRecord(record.record) }
         guard isConnected else { return nil }
         switch lookup {
@@ -55,7 +61,7 @@ enum SyncComparison {
         case .absent: return .send(removal(record), node: record.node)
         case .found(let object, let changedAt):
             if object.uid != record.uid { return .send(removal(record), node: record.node) }
-            guard changedAt > record.version else { return nil }
+            guard changedAt > record.version || isOtherStore else { return nil }
             return .send(.object(.update, object, record.kind, source: source(record.kind)), node: record.node)
         }
     }

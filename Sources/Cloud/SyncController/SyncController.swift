@@ -156,13 +156,14 @@ package actor SyncController {
     private func compareOpen() async {
         let open = table.takeOpen()
         guard !open.isEmpty else { return }
-        let connected = Set(await downlink.connectedNodes())
+        let (connected, stores) = (Set(await downlink.connectedNodes()), await downlink.stores())
         for key in open {
             guard let record = table[key] else { continue }
             let isConnected = connected.contains(record.node)
             let lookup = await lookUp(record)
             let directive = SyncComparison.compare(
-                record, nodeExists: knownNodes.map { $0.contains(record.node) || isConnected }, isConnected: true, lookup)
+                record, nodeExists: knownNodes.map { $0.contains(record.node) || isConnected }, isConnected: true,
+                isOtherStore: isConnected && stores[record.node] != record.store, lookup)
             guard let directive else {
                 if case .unknown = lookup { table.reopen(key) } else { report.settled(key, node: record.node) }
                 continue

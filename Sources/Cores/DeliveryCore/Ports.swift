@@ -12,6 +12,9 @@ package protocol NodeDownlink: Sendable {
     /// The nodes with a live session here.
     func connectedNodes() async -> [String]
 
+    /// The stores of those of them that announce one (`StoreIdentity`).
+    func stores() async -> [String: StoreIdentity]
+
     /// Ends the session of a node, for one that was deleted.
     func disconnect(_ node: String) async
 }

@@ -5,8 +5,8 @@ package import Primitives
 ///
 /// Reads throw `KubeStatus`: `NotFound` where the object is known not to exist, any other where nobody can tell now.
 package protocol KubeletBackend: Sendable {
-    /// The pods of this node: the whole set first (as `.set`), then every change. The set is only ever replaced by knowledge, never by a
-    /// failed or empty read.
+    /// The pods of this node: the whole set first (as `.set`, or `.known` where it may lack some), then every change. The set is only ever replaced by
+    /// knowledge, never by a failed or empty read.
     func pods() async -> AsyncStream<PodChange>
 
     func configMap(_ key: ObjectKey) async throws -> KubeObject
@@ -47,6 +47,8 @@ package protocol KubeletBackend: Sendable {
 package enum PodChange: Sendable {
     /// All pods of the node; what is missing here has been deleted.
     case set([KubeObject])
+    /// The pods that are known while there may be others: the store is new, and the cloud may not have told all of them.
+    case known([KubeObject])
     case upsert(KubeObject)
     /// The pod is gone from the cluster.
     case remove(ObjectKey, uid: String)

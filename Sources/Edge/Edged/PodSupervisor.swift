@@ -43,6 +43,8 @@ actor PodSupervisor {
     /// A probe may be due earlier than the probe wheel thinks.
     let probeAlarm = Signal()
     private(set) var hasSeenPods = false
+    /// Whether a pod that is not known is one that nobody wants.
+    private var knowsAllPods = false
     private let signals: AsyncStream<Void>
     let signal: AsyncStream<Void>.Continuation
     /// One for each time to read the runtime's lists; while they are being read one more is kept.
@@ -146,7 +148,10 @@ actor PodSupervisor {
             let wanted = Set(pods.map(\.uid))
             for (uid, entry) in entries where !wanted.contains(uid) && !entry.isStatic { await dismiss(uid) }
             await keepMirrors(wanted)
-            hasSeenPods = true
+            (hasSeenPods, knowsAllPods) = (true, true)
+        case .known(let pods):
+            for pod in pods { await take(pod) }
+            (hasSeenPods, knowsAllPods) = (true, false)
         case .upsert(let pod): await take(pod)
         case .remove(let key, let uid):
             if await removeMirror(key, uid: uid) { return }
@@ -258,7 +263,7 @@ actor PodSupervisor {
             pace.noteNews(clock.now().uptime)
             wake(uid)
         }
-        guard hasSeenPods, statics.source.isKnown else { return }
+        guard knowsAllPods, statics.source.isKnown else { return }
         for uid in list.fingerprints.keys where entries[uid] == nil {
             guard let pod = list.pod(uid) else { continue }
             logger.info("pod runs that nobody wants", metadata: ["pod": "\(pod.key)", "uid": "\(uid)"])

@@ -26,6 +26,10 @@ package enum EdgeRecords {
     /// Reports of other modules that the cloud has not confirmed yet.
     package static let outbox = GroupResource(group: edgeGroup, resource: "waitingreports")
 
+    /// One object, which names the store that was filled by the cloud.
+    static let fillings = GroupResource(group: edgeGroup, resource: "fillings")
+    static let filling = ObjectKey(name: "store")
+
     private static let edgeGroup = "edge.kubeedge.io"
 
     /// Where an object of the type word of the wire belongs; nil for words that name no object.

@@ -3,7 +3,8 @@ internal import ObjectStore
 package import PodCore
 
 extension MetaManager: KubeletBackend {
-    /// Pods of this node: the stored set first, then changes. The stream ends when its reader falls 1,024 changes behind; ask again then.
+    /// Pods of this node: the stored set first, then changes. The stream ends when its reader falls 1,024 changes behind, and when a new store has been
+    /// filled; ask again then.
     package func pods() async -> AsyncStream<PodChange> {
         let (stream, continuation) = AsyncStream.makeStream(of: PodChange.self, bufferingPolicy: .bufferingOldest(1024))
         while !Task.isCancelled {
@@ -11,7 +12,8 @@ extension MetaManager: KubeletBackend {
                 let told = toldPodChanges
                 let stored = try await store.list(EdgeRecords.pods, namespace: nil, limit: nil, after: nil).objects
                 if told != toldPodChanges { continue }
-                continuation.yield(.set(stored.filter { $0.spec["nodeName"].string == configuration.nodeName }))
+                let pods = stored.filter { $0.spec["nodeName"].string == configuration.nodeName }
+                continuation.yield(try await wasFilled() ? .set(pods) : .known(pods))
                 podFollowers.append(continuation)
                 return stream
             } catch {

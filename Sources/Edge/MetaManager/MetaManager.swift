@@ -19,6 +19,8 @@ package actor MetaManager {
         package var writeTimeout = Duration.seconds(60)
         /// How long to wait before a report that the cloud could not take is sent again.
         package var retryDelay = Duration.seconds(5)
+        /// How long the line has to have stood before a new store counts as filled: then what is not in it is not the node's.
+        package var fillingTime = Duration.seconds(60)
         /// How often copies that no pod refers to are looked for; they go the second time.
         package var sweepInterval = Duration.seconds(3600)
 
@@ -32,6 +34,11 @@ package actor MetaManager {
     let logger: Logger
 
     var podFollowers: [AsyncStream<PodChange>.Continuation] = []
+    /// Whether the store is known to have been filled by the cloud.
+    var isFilled = false
+    /// Uptime since when the line stands; nil while it does not.
+    var lineStandsSince: Duration?
+    let lineChanged = Signal()
     /// How many changes have been told, to see that none came while the whole set was read.
     var toldPodChanges = 0
     var configurationFollowers: [AsyncStream<ConfigurationChange>.Continuation] = []
@@ -56,7 +63,10 @@ package actor MetaManager {
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await isConnected in await self.uplink.connectivity() where isConnected { await self.flush() }
+                for await isConnected in await self.uplink.connectivity() {
+                    await self.noteLine(isConnected)
+                    if isConnected { await self.flush() }
+                }
             }
             group.addTask {
                 for await _ in self.retries {
@@ -65,6 +75,8 @@ package actor MetaManager {
                 }
             }
             group.addTask {
+                // Whose copies these are is known once all pods are.
+                await self.fill()
                 var unused: Set<UnusedCopy> = []
                 while true {
                     try await self.clock.wait(until: self.clock.now().uptime + self.configuration.sweepInterval)

@@ -39,7 +39,17 @@ package actor FakeKubeletBackend: KubeletBackend {
     package func start(_ pods: [KubeObject] = []) {
         for pod in pods { podObjects[pod.uid] = pod }
         isListKnown = true
-        for stream in podStreams { stream.yield(.set(Array(podObjects.values))) }
+        for stream in podStreams { stream.yield(podSet) }
+    }
+
+    /// Whether pods that were not told are nobody's.
+    private var knowsAllPods = true
+    private var podSet: PodChange { knowsAllPods ? .set(Array(podObjects.values)) : .known(Array(podObjects.values)) }
+
+    /// From now on there may be pods that were not told; or there are none any more, which is told.
+    package func setKnowsAllPods(_ isTrue: Bool) {
+        knowsAllPods = isTrue
+        if isListKnown { for stream in podStreams { stream.yield(podSet) } }
     }
 
     package func put(_ pod: KubeObject) {
@@ -120,7 +130,7 @@ package actor FakeKubeletBackend: KubeletBackend {
 
     package func pods() async -> AsyncStream<PodChange> {
         let (stream, continuation) = AsyncStream.makeStream(of: PodChange.self)
-        if isListKnown { continuation.yield(.set(Array(podObjects.values))) }
+        if isListKnown { continuation.yield(podSet) }
         podStreams.append(continuation)
         return stream
     }
