@@ -18,8 +18,17 @@ struct TunnelStreamsTests {
         #expect(streams.receive(TunnelFrame(stream: 1, kind: .remove)) == .readable(1))
         #expect(streams.read(1).0 == .bytes([7, 7, 7]))
         #expect(streams.read(1).0 == .ended)
+        #expect(streams.finish(1) == TunnelFrame(stream: 1, kind: .remove), "a Go cloud repeats its remove until it is answered")
         #expect(streams.finish(1) == nil)
         #expect(streams.count == 0)
+    }
+
+    @Test("whoever has opened a stream does not answer the peer's end")
+    func openedHere() {
+        var streams = TunnelStreams()
+        streams.open(1)
+        #expect(streams.receive(TunnelFrame(stream: 1, kind: .remove)) == .readable(1))
+        #expect(streams.finish(1) == nil)
     }
 
     @Test("an end is told to the peer once, and what comes late is a stray")

@@ -42,6 +42,8 @@ package struct TunnelStreams: Sendable {
         /// Bytes that may be sent; nil without a limit.
         var credit: Int?
         var isPeerDone = false
+        /// The peer has opened it.
+        var isAccepted = false
     }
 
     private var streams: [UInt64: Stream] = [:]
@@ -61,6 +63,7 @@ package struct TunnelStreams: Sendable {
         case .logs, .exec, .metrics, .attach:
             guard streams[frame.stream] == nil, frame.stream != 0 else { return .stray(frame.stream) }
             open(frame.stream)
+            streams[frame.stream]?.isAccepted = true
             return .opened(frame.kind, frame.stream, data: frame.data)
         case .data:
             guard var stream = streams[frame.stream], !stream.isPeerDone else { return .stray(frame.stream) }
@@ -114,8 +117,11 @@ package struct TunnelStreams: Sendable {
     }
 
     /// This end is through with a stream; returns the frame that says so. What the peer still sends for it is a stray.
+    ///
+    /// Whoever has accepted a stream answers the peer's remove as well: a Go cloud repeats its own without a pause until then (`spec/01` D-54), and nothing else
+    /// comes through the tunnel meanwhile.
     package mutating func finish(_ id: UInt64) -> TunnelFrame? {
-        guard let stream = streams.removeValue(forKey: id), !stream.isPeerDone else { return nil }
+        guard let stream = streams.removeValue(forKey: id), stream.isAccepted || !stream.isPeerDone else { return nil }
         return TunnelFrame(stream: id, kind: .remove)
     }
 
